@@ -1,0 +1,2 @@
+//! The `ayt` command.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Programs that misbehave on purpose.
+fn main() {}
