@@ -1,1 +1,21 @@
-//! (to be written)
+//! Decides from facts and `now`. This crate does no I/O, reads no clock, and
+//! holds no platform code: everything in it runs in virtual time.
+//!
+//! - [`facts`]: what is known of a host's TCP connections;
+//! - [`filter`]: which of them a command is about;
+//! - [`doctor`]: rules that say what is wrong;
+//! - [`probe`]: asking a connection's peer whether it is there, as a state
+//!   machine without I/O;
+//! - [`verdict`] and [`cause`]: the words in which all of ayt answers.
+#![forbid(unsafe_code)]
+
+pub mod cause;
+pub mod doctor;
+pub mod duration;
+pub mod fact;
+pub mod facts;
+pub mod filter;
+pub mod keepalive;
+pub mod probe;
+pub mod tcp_state;
+pub mod verdict;

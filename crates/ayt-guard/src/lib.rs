@@ -1,1 +1,9 @@
-//! (to be written)
+//! The host's watch: collects facts, runs the rules, probes, arms, reaps.
+//!
+//! The crate drives: it reads the clock and the kernel through `ayt-sys`, and
+//! leaves every decision to `ayt-core`.
+
+pub mod arm;
+pub mod collect;
+pub mod probe;
+pub mod reap;

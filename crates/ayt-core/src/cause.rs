@@ -1,0 +1,96 @@
+//! Why a connection ended, or is known to be dead: one closed list, used by
+//! every part of ayt.
+
+use std::fmt;
+
+/// The cause of a connection's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Cause {
+    /// The peer sent FIN.
+    PeerClosed,
+    /// The peer's kernel sent RST: it rebooted, forgot the connection, or its
+    /// program closed with data unread.
+    PeerReset,
+    /// Kernel keepalive gave up.
+    KeepaliveTimeout,
+    /// Retransmission gave up (`tcp_retries2`).
+    RetransmitTimeout,
+    /// `TCP_USER_TIMEOUT` ended it.
+    UserTimeout,
+    /// A router said the peer cannot be reached, and the peer stayed silent.
+    Unreachable,
+    /// Asked at least three times over the whole patience, and silent.
+    Unanswered,
+    /// An application heartbeat stayed out.
+    HeartbeatMissed,
+    /// It never said who it is.
+    NeverRegistered,
+    /// A newer connection of the same identity took over.
+    Superseded,
+    /// Destroyed from outside (`SOCK_DESTROY`, `ss -K`, `ayt reap`).
+    Destroyed,
+    /// This side's program closed it.
+    LocalClose,
+}
+
+impl Cause {
+    /// Every cause.
+    pub const ALL: [Self; 12] = [
+        Self::PeerClosed,
+        Self::PeerReset,
+        Self::KeepaliveTimeout,
+        Self::RetransmitTimeout,
+        Self::UserTimeout,
+        Self::Unreachable,
+        Self::Unanswered,
+        Self::HeartbeatMissed,
+        Self::NeverRegistered,
+        Self::Superseded,
+        Self::Destroyed,
+        Self::LocalClose,
+    ];
+
+    /// The word for machines, as in JSON and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PeerClosed => "peer_closed",
+            Self::PeerReset => "peer_reset",
+            Self::KeepaliveTimeout => "keepalive_timeout",
+            Self::RetransmitTimeout => "retransmit_timeout",
+            Self::UserTimeout => "user_timeout",
+            Self::Unreachable => "unreachable",
+            Self::Unanswered => "unanswered",
+            Self::HeartbeatMissed => "heartbeat_missed",
+            Self::NeverRegistered => "never_registered",
+            Self::Superseded => "superseded",
+            Self::Destroyed => "destroyed",
+            Self::LocalClose => "local_close",
+        }
+    }
+
+    /// The cause for people, as the end of the sentence "it is dead: …".
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::PeerClosed => "the peer closed it",
+            Self::PeerReset => "the peer does not know this connection (RST)",
+            Self::KeepaliveTimeout => "keepalive went unanswered",
+            Self::RetransmitTimeout => "data went unacknowledged until the kernel gave up",
+            Self::UserTimeout => "its user timeout ran out",
+            Self::Unreachable => "the network says the peer cannot be reached",
+            Self::Unanswered => "the peer is silent (half-open)",
+            Self::HeartbeatMissed => "the heartbeat stayed out",
+            Self::NeverRegistered => "it never registered",
+            Self::Superseded => "a newer connection took over",
+            Self::Destroyed => "it was destroyed from outside",
+            Self::LocalClose => "this side closed it",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}

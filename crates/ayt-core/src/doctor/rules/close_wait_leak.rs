@@ -1,0 +1,165 @@
+//! `close-wait-leak`: the peer closed; the own program never does.
+
+use std::collections::BTreeMap;
+
+use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
+use crate::duration::Ms;
+use crate::facts::{HostFacts, Socket};
+use crate::tcp_state::TcpState;
+
+/// The rule.
+pub const RULE: Rule = Rule {
+    id: "close-wait-leak",
+    summary: "a program does not close connections that its peers have closed",
+    explanation: "\
+CLOSE_WAIT means: the peer has sent FIN and the kernel waits for the program on \
+this side to close as well. No timer ends this state (RFC 9293 3.3.2): a program \
+that never closes keeps the socket, its memory and its descriptor until it exits, \
+and meets \"too many open files\" on the way.
+
+ayt counts, by process and local port, the CLOSE_WAIT sockets that have a \
+descriptor, have nothing queued to send, and have been in the state for a minute \
+(or, from three of one kind on, for two seconds). The age is a lower bound: the \
+kernel exports none, and the last acknowledgement is not older than the FIN \
+unless the program went on sending. A program may half-close on purpose and \
+still send; one that is sending is not accused. A connection pool that looks at \
+its idle connections only now and then shows a few that go away by themselves.
+
+A server reads 0 bytes (`read() == -1` in Java, an empty result in Python) when \
+the peer has closed; closing then is the cure. Destroying the socket from outside \
+frees the kernel's connection, not the descriptor.",
+    remedy: "make the program close a connection when a read returns 0; until \
+then restart it before its descriptors run out",
+    check,
+};
+
+fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
+    let mut leaks: BTreeMap<(u32, u16), Vec<(&Socket, u64)>> = BTreeMap::new();
+    for socket in &facts.sockets {
+        let (TcpState::CloseWait, Some(age)) = (socket.state, socket.age_at_least_ms()) else {
+            continue;
+        };
+        let Some(owner) = facts.owners_of(socket).first() else {
+            continue;
+        };
+        if socket.send_queue == 0 && u128::from(age) >= limits.pile_after.as_millis() {
+            leaks
+                .entry((owner.pid, socket.local.port()))
+                .or_default()
+                .push((socket, age));
+        }
+    }
+    let findings = leaks
+        .into_iter()
+        .filter_map(|((pid, port), sockets)| {
+            let oldest = sockets.iter().map(|&(_, age)| age).max()?;
+            let certain = u128::from(oldest) >= limits.stuck_after.as_millis();
+            (certain || sockets.len() >= limits.pile)
+                .then(|| finding(facts, pid, port, &sockets, oldest))
+        })
+        .collect();
+    Outcome {
+        findings,
+        unknown: Vec::new(),
+    }
+}
+
+fn finding(
+    facts: &HostFacts,
+    pid: u32,
+    port: u16,
+    sockets: &[(&Socket, u64)],
+    oldest: u64,
+) -> Finding {
+    let command = facts
+        .processes
+        .get(&pid)
+        .map_or("?", |process| process.command.as_str());
+    let count = sockets.len();
+    let unread: u64 = sockets
+        .iter()
+        .map(|(socket, _)| u64::from(socket.receive_queue))
+        .sum();
+    let plural = if count == 1 { "" } else { "s" };
+    let mut finding = Finding::new(
+        &RULE,
+        Severity::Critical,
+        format!(
+            "{command} (pid {pid}) has not closed {count} connection{plural} on port {port} \
+             that the peer closed at least {} ago",
+            Ms(oldest)
+        ),
+    )
+    .evidence("count", Value::Count(count as u64))
+    .evidence("oldest_age_at_least_ms", Value::Millis(oldest))
+    .evidence("unread_bytes", Value::Bytes(unread));
+    for &(socket, age) in sockets {
+        finding = finding.socket_with_note(facts, socket, format!("at least {}", Ms(age)));
+    }
+    finding
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::sample::{Sample, set_quiet, socket};
+
+    fn close_wait(cookie: u32, quiet_ms: u32) -> Socket {
+        let mut socket = socket(cookie, TcpState::CloseWait, "10.0.0.1:80", "10.0.0.2:4000");
+        set_quiet(&mut socket, quiet_ms);
+        socket
+    }
+
+    fn run(sample: Sample) -> Outcome {
+        check(&sample.facts(), &Limits::default())
+    }
+
+    #[test]
+    fn one_old_leak_fires_with_who_and_how_long() {
+        let mut leaked = close_wait(7, 61_000);
+        leaked.receive_queue = 12;
+        let outcome = run(Sample::new().owned(leaked, 812, "leaky", 9));
+        let [finding] = outcome.findings.as_slice() else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(
+            finding.summary,
+            "leaky (pid 812) has not closed 1 connection on port 80 that the peer closed at \
+             least 1m1s ago"
+        );
+        assert_eq!((finding.owners[0].pid, finding.owners[0].fd), (812, 9));
+        assert_eq!(finding.evidence[2].value, Value::Bytes(12));
+    }
+
+    #[test]
+    fn a_pile_fires_before_the_minute() {
+        let pile = (1..=3).fold(Sample::new(), |sample, cookie| {
+            sample.owned(close_wait(cookie, 2_500), 812, "leaky", cookie)
+        });
+        assert_eq!(run(pile).findings[0].connections.len(), 3);
+        let two = (1..=2).fold(Sample::new(), |sample, cookie| {
+            sample.owned(close_wait(cookie, 2_500), 812, "leaky", cookie)
+        });
+        assert!(run(two).findings.is_empty());
+    }
+
+    #[test]
+    fn silent_on_a_fresh_one_on_one_still_sending_and_on_living_connections() {
+        let mut sending = close_wait(2, 61_000);
+        sending.send_queue = 100;
+        let mut alive = close_wait(3, 61_000);
+        alive.state = TcpState::Established;
+        let healthy = Sample::new()
+            .owned(close_wait(1, 900), 1, "a", 3)
+            .owned(sending, 2, "b", 3)
+            .owned(alive, 3, "c", 3);
+        assert_eq!(run(healthy), Outcome::default());
+    }
+
+    #[test]
+    fn a_leak_without_account_of_time_is_not_guessed() {
+        let mut unknown = close_wait(1, 61_000);
+        unknown.tcp = None;
+        assert_eq!(run(Sample::new().owned(unknown, 1, "a", 3)), Outcome::default());
+    }
+}
