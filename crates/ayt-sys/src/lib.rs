@@ -1,1 +1,28 @@
-//! (to be written)
+//! Asks and tells the kernel. The only crate with `unsafe`, and the only one
+//! that knows which operating system it is on.
+//!
+//! - [`wire`]: the bytes of sock_diag netlink messages and of ICMP, parsed and
+//!   built without I/O;
+//! - [`procfs`]: the text of /proc files, parsed without I/O;
+//! - the rest does the I/O and is re-exported here with one interface on every
+//!   system; where there is no Linux kernel, every call answers
+//!   [`SysError::NeedsLinux`].
+
+pub mod error;
+#[path = "proc/mod.rs"]
+pub mod procfs;
+pub mod wire;
+
+#[cfg(target_os = "linux")]
+#[path = "linux/mod.rs"]
+mod os;
+#[cfg(not(target_os = "linux"))]
+#[path = "other.rs"]
+mod os;
+
+pub use error::SysError;
+pub use os::{
+    Descriptors, DiagSocket, Hold, Netns, RuntimeDirs, Witness, boot_id, clock_ticks_per_second,
+    have_net_admin, process_start, read_counters, read_process, read_sysctls, read_threads,
+    runtime_dirs, scan_proc,
+};

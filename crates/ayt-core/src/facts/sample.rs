@@ -24,6 +24,7 @@ pub(crate) fn socket(cookie: u32, state: TcpState, local: &str, remote: &str) ->
         remote: remote.parse().expect("a remote address"),
         cookie: Cookie(u64::from(cookie)),
         inode: cookie,
+        interface: 0,
         uid: 0,
         receive_queue: 0,
         send_queue: 0,

@@ -26,6 +26,8 @@ pub struct Socket {
     /// Inode of the descriptor's file; 0 where no descriptor exists: in an
     /// accept queue, orphaned, or TIME_WAIT.
     pub inode: u32,
+    /// Index of the interface it is bound to; 0 = none.
+    pub interface: u32,
     /// The user who made it.
     pub uid: u32,
     /// Bytes received and not yet read by the program; for a listener, the

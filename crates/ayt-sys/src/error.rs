@@ -1,0 +1,66 @@
+//! What the kernel would not do, with operation and cause.
+
+use std::io;
+
+/// A call to the kernel that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SysError {
+    /// There is no Linux kernel here.
+    #[error("this needs Linux: ayt asks the Linux kernel through sock_diag and /proc")]
+    NeedsLinux,
+    /// A system call or a file failed.
+    #[error("{operation}: {source}")]
+    Call {
+        /// What was tried, on what.
+        operation: String,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// The kernel's answer was not understood.
+    #[error("{operation}: {detail}")]
+    Malformed {
+        /// What was read.
+        operation: &'static str,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+impl SysError {
+    /// A failed call.
+    pub fn call(operation: impl Into<String>, source: impl Into<io::Error>) -> Self {
+        Self::Call {
+            operation: operation.into(),
+            source: source.into(),
+        }
+    }
+
+    /// The kernel's error number, where there is one.
+    #[must_use]
+    pub fn errno(&self) -> Option<i32> {
+        match self {
+            Self::Call { source, .. } => source.raw_os_error(),
+            _ => None,
+        }
+    }
+
+    /// The kernel refused for lack of a right.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if source.kind() == io::ErrorKind::PermissionDenied)
+    }
+
+    /// The thing asked about is gone: process (ESRCH), descriptor (EBADF), file
+    /// or socket (ENOENT), socket number given to another (ESTALE).
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        // The numbers are those of Linux, the only system that answers.
+        matches!(self.errno(), Some(2 | 3 | 9 | 116))
+    }
+
+    /// The kernel does not know the call (ENOSYS).
+    #[must_use]
+    pub fn is_unknown_call(&self) -> bool {
+        self.errno() == Some(38)
+    }
+}

@@ -1,0 +1,23 @@
+//! The Linux side: system calls and files.
+
+mod descriptors;
+mod diag_socket;
+mod filter;
+mod hold;
+mod netns;
+mod process;
+mod runtime;
+mod scan;
+mod settings;
+mod sockopt;
+mod witness;
+
+pub use descriptors::Descriptors;
+pub use diag_socket::DiagSocket;
+pub use hold::Hold;
+pub use netns::Netns;
+pub use process::{process_start, read_process, read_threads};
+pub use runtime::{RuntimeDirs, boot_id, clock_ticks_per_second, have_net_admin, runtime_dirs};
+pub use scan::scan_proc;
+pub use settings::{read_counters, read_sysctls};
+pub use witness::Witness;

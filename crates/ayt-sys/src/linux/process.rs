@@ -1,0 +1,114 @@
+//! What /proc says of one process.
+
+use std::fs;
+use std::io;
+
+use ayt_core::fact::{Fact, Why};
+use ayt_core::facts::{Process, Thread};
+
+use crate::error::SysError;
+use crate::procfs::{self, CallState};
+
+/// Reads a process; `None` when it has gone.
+#[must_use]
+pub fn read_process(pid: u32, descriptors: Option<u32>) -> Option<Process> {
+    let stat = procfs::stat(&read(pid, "stat").ok()?)?;
+    let limit = match read(pid, "limits") {
+        Ok(text) => procfs::open_files_limit(&text).map_or_else(
+            || {
+                Fact::Unknown(Why::Unsupported(
+                    "/proc/PID/limits has no \"Max open files\"",
+                ))
+            },
+            Fact::Known,
+        ),
+        Err(error) => Fact::Unknown(why(pid, "limits", &error)),
+    };
+    let netns = match fs::read_link(format!("/proc/{pid}/ns/net")) {
+        Ok(link) => procfs::namespace_inode(link.as_os_str().as_encoded_bytes())
+            .map_or(Fact::Unknown(Why::Vanished), Fact::Known),
+        Err(error) => Fact::Unknown(why(pid, "ns/net", &error)),
+    };
+    Some(Process {
+        pid,
+        parent: stat.parent,
+        command: stat.command,
+        start_ticks: stat.start_ticks,
+        netns,
+        unit: procfs::unit(&read(pid, "cgroup").unwrap_or_default()),
+        descriptor_limit: limit,
+        descriptors: descriptors.map_or_else(
+            || {
+                Fact::Unknown(Why::NoRight {
+                    operation: format!("list /proc/{pid}/fd"),
+                    remedy: "run as root or grant CAP_SYS_PTRACE".to_owned(),
+                })
+            },
+            Fact::Known,
+        ),
+    })
+}
+
+/// When a process started, in clock ticks since boot; `None` when it has gone.
+#[must_use]
+pub fn process_start(pid: u32) -> Option<u64> {
+    Some(procfs::stat(&read(pid, "stat").ok()?)?.start_ticks)
+}
+
+/// What the threads of a process are blocked in.
+#[must_use]
+pub fn read_threads(pid: u32) -> Fact<Vec<Thread>> {
+    let entries = match fs::read_dir(format!("/proc/{pid}/task")) {
+        Ok(entries) => entries,
+        Err(error) => return Fact::Unknown(why(pid, "task", &error)),
+    };
+    let mut threads: Vec<Thread> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|tid| read_thread(pid, tid))
+        .collect();
+    threads.sort_by_key(|thread| thread.tid);
+    Fact::Known(threads)
+}
+
+fn read_thread(pid: u32, tid: u32) -> Option<Thread> {
+    let stat = procfs::stat(&read(pid, &format!("task/{tid}/stat")).ok()?)?;
+    let call = match read(pid, &format!("task/{tid}/syscall")) {
+        Ok(text) => match procfs::call(&text) {
+            Some(CallState::In(call)) => Fact::Known(Some(call)),
+            Some(CallState::Running | CallState::NotInCall) => Fact::Known(None),
+            None => Fact::Unknown(Why::Unsupported("/proc/PID/syscall could not be read")),
+        },
+        Err(error) => Fact::Unknown(why(pid, "syscall", &error)),
+    };
+    Some(Thread {
+        tid,
+        name: stat.command,
+        state: stat.state,
+        call,
+    })
+}
+
+fn read(pid: u32, file: &str) -> io::Result<String> {
+    let bytes = fs::read(format!("/proc/{pid}/{file}"))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn why(pid: u32, file: &str, error: &io::Error) -> Why {
+    let operation = format!("read /proc/{pid}/{file}");
+    let error = SysError::call(operation.clone(), io::Error::from(error.kind()));
+    match error {
+        SysError::Call { ref source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+            Why::NoRight {
+                operation,
+                remedy: "run as root or grant CAP_SYS_PTRACE".to_owned(),
+            }
+        }
+        SysError::Call { ref source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            Why::Vanished
+        }
+        other => Why::Failed {
+            operation,
+            error: other.to_string(),
+        },
+    }
+}

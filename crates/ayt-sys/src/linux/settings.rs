@@ -1,0 +1,55 @@
+//! Settings and counters of the network namespace the calling thread is in.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+
+use ayt_core::fact::{Fact, Why};
+use ayt_core::facts::{Counters, Sysctls};
+
+use crate::procfs;
+
+/// Reads the settings ayt knows from /proc/sys/net.
+#[must_use]
+pub fn read_sysctls() -> Sysctls {
+    let read = |name: &'static str| {
+        let path = format!("/proc/sys/net/{name}");
+        let fact = match fs::read_to_string(&path) {
+            Ok(text) => Fact::Known(text.trim().to_owned()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Fact::Unknown(Why::Unsupported("this kernel has no such setting"))
+            }
+            Err(error) => Fact::Unknown(Why::Failed {
+                operation: format!("read {path}"),
+                error: error.to_string(),
+            }),
+        };
+        (name, fact)
+    };
+    Sysctls(
+        Sysctls::READ
+            .into_iter()
+            .map(read)
+            .collect::<BTreeMap<_, _>>(),
+    )
+}
+
+/// Reads the counters of /proc/net/netstat and /proc/net/snmp.
+#[must_use]
+pub fn read_counters() -> Fact<Counters> {
+    let mut text = String::new();
+    for file in ["netstat", "snmp"] {
+        // Not /proc/net: that is the namespace of the process's first thread.
+        let path = format!("/proc/thread-self/net/{file}");
+        match fs::read_to_string(&path) {
+            Ok(part) => text.push_str(&part),
+            Err(error) => {
+                return Fact::Unknown(Why::Failed {
+                    operation: format!("read {path}"),
+                    error: error.to_string(),
+                });
+            }
+        }
+    }
+    Fact::Known(procfs::counters(&text))
+}

@@ -1,0 +1,251 @@
+//! Where there is no Linux kernel: the same interface, and every call that
+//! would ask the kernel answers [`SysError::NeedsLinux`]. What can only come
+//! from such a call cannot exist here, so its type has no values.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use ayt_core::fact::{Fact, Why};
+use ayt_core::facts::{Cookie, Counters, Owner, Process, Sysctls, TcpInfo, Thread};
+use ayt_core::keepalive::Keepalive;
+use ayt_core::tcp_state::TcpState;
+
+use crate::error::SysError;
+use crate::procfs::{ProcScan, Seen};
+use crate::wire::packet::Sighting;
+use crate::wire::request::SocketName;
+
+/// No namespaces here.
+#[derive(Debug)]
+pub enum Netns {}
+
+/// No sock_diag here.
+#[derive(Debug)]
+pub enum DiagSocket {}
+
+/// No duplicates here.
+#[derive(Debug)]
+pub enum Hold {}
+
+/// No raw sockets here.
+#[derive(Debug)]
+pub enum Witness {}
+
+/// Gives no duplicates.
+#[derive(Debug, Default)]
+pub struct Descriptors(());
+
+/// Where journals and locks go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeDirs {
+    /// Where this run would write.
+    pub own: PathBuf,
+    /// Where other users' runs write.
+    pub others: Vec<PathBuf>,
+}
+
+const WHY: Why = Why::Unsupported("this needs Linux");
+
+#[allow(missing_docs, reason = "as on Linux")]
+#[allow(clippy::missing_errors_doc, reason = "as on Linux")]
+impl Netns {
+    pub fn own() -> Result<Self, SysError> {
+        Err(SysError::NeedsLinux)
+    }
+
+    pub fn of_process(_pid: u32) -> Result<Self, SysError> {
+        Err(SysError::NeedsLinux)
+    }
+
+    pub fn at(_path: &Path) -> Result<Self, SysError> {
+        Err(SysError::NeedsLinux)
+    }
+
+    pub const fn inode(&self) -> u64 {
+        match *self {}
+    }
+
+    pub fn enter<T: Send>(&self, _work: impl FnOnce() -> T + Send) -> Result<T, SysError> {
+        match *self {}
+    }
+}
+
+#[allow(missing_docs, reason = "as on Linux")]
+#[allow(clippy::missing_errors_doc, reason = "as on Linux")]
+impl DiagSocket {
+    pub fn open(ns: &Netns) -> Result<Self, SysError> {
+        match *ns {}
+    }
+
+    pub fn dump(
+        &mut self,
+        _family: u8,
+        _states: u32,
+        _sink: impl FnMut(&[u8]) -> Result<(), SysError>,
+    ) -> Result<Seen, SysError> {
+        match *self {}
+    }
+
+    pub fn get_many(
+        &mut self,
+        _names: &[SocketName],
+        _sink: impl FnMut(usize, Result<&[u8], i32>),
+    ) -> Result<(), SysError> {
+        match *self {}
+    }
+
+    pub fn destroy(&mut self, _name: &SocketName) -> Result<(), SysError> {
+        match *self {}
+    }
+}
+
+#[allow(missing_docs, reason = "as on Linux")]
+#[allow(clippy::missing_errors_doc, reason = "as on Linux")]
+impl Descriptors {
+    pub fn hold(&mut self, _owner: &Owner) -> Result<Hold, SysError> {
+        Err(SysError::NeedsLinux)
+    }
+}
+
+#[allow(missing_docs, reason = "as on Linux")]
+#[allow(clippy::missing_errors_doc, reason = "as on Linux")]
+impl Hold {
+    pub fn cookie(&self) -> Result<Cookie, SysError> {
+        match *self {}
+    }
+
+    pub fn is_tcp(&self) -> bool {
+        match *self {}
+    }
+
+    pub fn keepalive(&self) -> Result<Keepalive, SysError> {
+        match *self {}
+    }
+
+    pub fn tcp_info(&self) -> Result<(TcpState, TcpInfo), SysError> {
+        match *self {}
+    }
+
+    pub fn local_address(&self) -> Option<SocketAddr> {
+        match *self {}
+    }
+
+    pub fn error_waiting(&self) -> bool {
+        match *self {}
+    }
+
+    pub fn reuse_address(&self) -> Result<bool, SysError> {
+        match *self {}
+    }
+
+    pub fn set_reuse_address(&self, _on: bool) -> Result<(), SysError> {
+        match *self {}
+    }
+
+    pub fn in_repair(&self) -> Result<bool, SysError> {
+        match *self {}
+    }
+
+    pub fn repair_off(&self) -> Result<(), SysError> {
+        match *self {}
+    }
+
+    pub fn set_keepalive(&self, _on: bool) -> Result<(), SysError> {
+        match *self {}
+    }
+
+    pub fn set_idle(&self, _seconds: u32) -> Result<(), SysError> {
+        match *self {}
+    }
+
+    pub fn set_interval(&self, _seconds: u32) -> Result<(), SysError> {
+        match *self {}
+    }
+
+    pub fn set_count(&self, _count: u32) -> Result<(), SysError> {
+        match *self {}
+    }
+
+    pub fn set_user_timeout(&self, _ms: u32) -> Result<(), SysError> {
+        match *self {}
+    }
+}
+
+#[allow(missing_docs, reason = "as on Linux")]
+#[allow(clippy::missing_errors_doc, reason = "as on Linux")]
+impl Witness {
+    pub fn open(ns: &Netns) -> Result<Self, SysError> {
+        match *ns {}
+    }
+
+    pub fn drain(&self, _sink: impl FnMut(Sighting)) {
+        match *self {}
+    }
+}
+
+/// Needs Linux.
+///
+/// # Errors
+/// Always.
+pub fn scan_proc() -> Result<ProcScan, SysError> {
+    Err(SysError::NeedsLinux)
+}
+
+/// Needs Linux: no process can be seen.
+#[must_use]
+pub fn read_process(_pid: u32, _descriptors: Option<u32>) -> Option<Process> {
+    None
+}
+
+/// Needs Linux: no process can be seen.
+#[must_use]
+pub fn process_start(_pid: u32) -> Option<u64> {
+    None
+}
+
+/// Needs Linux.
+#[must_use]
+pub fn read_threads(_pid: u32) -> Fact<Vec<Thread>> {
+    Fact::Unknown(WHY)
+}
+
+/// Needs Linux: no setting is known.
+#[must_use]
+pub fn read_sysctls() -> Sysctls {
+    Sysctls::default()
+}
+
+/// Needs Linux.
+#[must_use]
+pub fn read_counters() -> Fact<Counters> {
+    Fact::Unknown(WHY)
+}
+
+/// Needs Linux.
+///
+/// # Errors
+/// Always.
+pub fn boot_id() -> Result<String, SysError> {
+    Err(SysError::NeedsLinux)
+}
+
+/// No such right here.
+#[must_use]
+pub fn have_net_admin() -> bool {
+    false
+}
+
+/// The usual number; nothing here counts in ticks.
+#[must_use]
+pub fn clock_ticks_per_second() -> u64 {
+    100
+}
+
+/// A folder of the user's own; nothing is written there.
+#[must_use]
+pub fn runtime_dirs() -> RuntimeDirs {
+    RuntimeDirs {
+        own: std::env::temp_dir().join("ayt"),
+        others: Vec::new(),
+    }
+}

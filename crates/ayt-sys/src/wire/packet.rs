@@ -1,0 +1,200 @@
+//! What raw sockets bring: ICMP errors that quote a TCP segment of ours, and
+//! RST segments (RFC 792, RFC 4443, RFC 9293).
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::be16_at;
+
+/// A connection as the network names it, from this side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FourTuple {
+    /// This side.
+    pub local: SocketAddr,
+    /// The peer.
+    pub remote: SocketAddr,
+}
+
+/// An ICMP destination-unreachable that quotes a TCP segment this side sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unreachable {
+    /// The connection it is about.
+    pub connection: FourTuple,
+    /// ICMP code (host 1, port 3, administratively prohibited 13, …).
+    pub code: u8,
+}
+
+/// Something a raw socket saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sighting {
+    /// A RST came in.
+    Reset(FourTuple),
+    /// A router, or the peer, says it cannot be reached.
+    Unreachable(Unreachable),
+}
+
+const TCP: u8 = 6;
+
+/// Reads an IPv4 packet as a raw ICMP socket delivers it.
+#[must_use]
+pub fn icmp4(packet: &[u8]) -> Option<Unreachable> {
+    let icmp = packet.get(ipv4_header(packet)?..)?;
+    // Type 3, destination unreachable; code 4 is path MTU discovery.
+    let (&kind, &code) = (icmp.first()?, icmp.get(1)?);
+    if kind != 3 || code == 4 {
+        return None;
+    }
+    let quoted = icmp.get(8..)?;
+    if *quoted.get(9)? != TCP {
+        return None;
+    }
+    let ports = quoted.get(ipv4_header(quoted)?..)?;
+    let ip = |at: usize| -> Option<IpAddr> {
+        let bytes: [u8; 4] = quoted.get(at..at + 4)?.try_into().ok()?;
+        Some(Ipv4Addr::from(bytes).into())
+    };
+    Some(Unreachable {
+        connection: FourTuple {
+            local: SocketAddr::new(ip(12)?, be16_at(ports, 0)?),
+            remote: SocketAddr::new(ip(16)?, be16_at(ports, 2)?),
+        },
+        code,
+    })
+}
+
+/// Reads an ICMPv6 message as a raw socket delivers it (without IPv6 header).
+#[must_use]
+pub fn icmp6(message: &[u8]) -> Option<Unreachable> {
+    if *message.first()? != 1 {
+        return None;
+    }
+    let quoted = message.get(8..)?;
+    // Extension headers in front of TCP are not ours: the kernel sends none.
+    if *quoted.get(6)? != TCP {
+        return None;
+    }
+    let ip = |at: usize| -> Option<IpAddr> {
+        let bytes: [u8; 16] = quoted.get(at..at + 16)?.try_into().ok()?;
+        Some(Ipv6Addr::from(bytes).into())
+    };
+    Some(Unreachable {
+        connection: FourTuple {
+            local: SocketAddr::new(ip(8)?, be16_at(quoted, 40)?),
+            remote: SocketAddr::new(ip(24)?, be16_at(quoted, 42)?),
+        },
+        code: *message.get(1)?,
+    })
+}
+
+/// Reads an IPv4 packet with a TCP segment; the connection, if it is a RST.
+#[must_use]
+pub fn reset4(packet: &[u8]) -> Option<FourTuple> {
+    let segment = packet.get(ipv4_header(packet)?..)?;
+    let ip = |at: usize| -> Option<IpAddr> {
+        let bytes: [u8; 4] = packet.get(at..at + 4)?.try_into().ok()?;
+        Some(Ipv4Addr::from(bytes).into())
+    };
+    reset(segment, ip(16)?, ip(12)?)
+}
+
+/// Reads a TCP segment that came over IPv6; the connection, if it is a RST.
+/// The raw socket does not tell our own address: the caller gives it, or the
+/// unspecified one.
+#[must_use]
+pub fn reset6(segment: &[u8], local: Ipv6Addr, remote: Ipv6Addr) -> Option<FourTuple> {
+    reset(segment, local.into(), remote.into())
+}
+
+fn reset(segment: &[u8], local: IpAddr, remote: IpAddr) -> Option<FourTuple> {
+    const RST: u8 = 0x04;
+    (segment.get(13)? & RST != 0).then_some(())?;
+    Some(FourTuple {
+        local: SocketAddr::new(local, be16_at(segment, 2)?),
+        remote: SocketAddr::new(remote, be16_at(segment, 0)?),
+    })
+}
+
+fn ipv4_header(packet: &[u8]) -> Option<usize> {
+    let first = packet.first()?;
+    let length = usize::from(first & 0x0f) * 4;
+    (first >> 4 == 4 && length >= 20).then_some(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ipv4(protocol: u8, source: [u8; 4], target: [u8; 4], rest: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0];
+        bytes.extend(source);
+        bytes.extend(target);
+        bytes.extend(rest);
+        bytes
+    }
+
+    fn segment(source: u16, target: u16, flags: u8) -> Vec<u8> {
+        let mut bytes = source.to_be_bytes().to_vec();
+        bytes.extend(target.to_be_bytes());
+        bytes.extend([0; 9]);
+        bytes.push(flags);
+        bytes.extend([0; 6]);
+        bytes
+    }
+
+    #[test]
+    fn finds_the_connection_in_an_icmp_error() {
+        let ours = ipv4(
+            TCP,
+            [10, 0, 0, 1],
+            [10, 0, 0, 2],
+            &segment(7000, 58558, 0x10)[..8],
+        );
+        let mut icmp = vec![3, 1, 0, 0, 0, 0, 0, 0];
+        icmp.extend(&ours);
+        let packet = ipv4(1, [10, 0, 0, 254], [10, 0, 0, 1], &icmp);
+        let found = icmp4(&packet).unwrap();
+        assert_eq!(found.code, 1);
+        assert_eq!(found.connection.local.to_string(), "10.0.0.1:7000");
+        assert_eq!(found.connection.remote.to_string(), "10.0.0.2:58558");
+        for length in 0..packet.len() - 4 {
+            assert_eq!(icmp4(&packet[..length]), None, "{length}");
+        }
+        icmp[1] = 4;
+        assert_eq!(icmp4(&ipv4(1, [1; 4], [2; 4], &icmp)), None);
+    }
+
+    #[test]
+    fn finds_the_connection_of_a_reset_and_of_nothing_else() {
+        let packet = ipv4(
+            TCP,
+            [10, 0, 0, 2],
+            [10, 0, 0, 1],
+            &segment(58558, 7000, 0x14),
+        );
+        let found = reset4(&packet).unwrap();
+        assert_eq!(found.local.to_string(), "10.0.0.1:7000");
+        assert_eq!(found.remote.to_string(), "10.0.0.2:58558");
+        let plain = ipv4(
+            TCP,
+            [10, 0, 0, 2],
+            [10, 0, 0, 1],
+            &segment(58558, 7000, 0x10),
+        );
+        assert_eq!(reset4(&plain), None);
+        let six = reset6(
+            &segment(1, 2, 4),
+            Ipv6Addr::UNSPECIFIED,
+            Ipv6Addr::LOCALHOST,
+        )
+        .unwrap();
+        assert_eq!(six.local.port(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..120)) {
+            let _ = (icmp4(&bytes), icmp6(&bytes), reset4(&bytes));
+            let _ = reset6(&bytes, Ipv6Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+        }
+    }
+}
