@@ -1,0 +1,110 @@
+//! Exact keepalive settings: a look through a duplicate of each descriptor.
+
+use ayt_core::fact::{Fact, Why};
+use ayt_core::facts::{Cookie, HostFacts, Owner, Socket};
+use ayt_core::keepalive::Keepalive;
+use ayt_core::tcp_state::TcpState;
+use ayt_sys::{Descriptors, SysError};
+
+/// Fewer sockets than this are asked by one thread.
+const ALONE: usize = 2_000;
+
+/// Asks for the settings of every socket that can carry any.
+pub(super) fn ask(facts: HostFacts) -> HostFacts {
+    let wanted: Vec<&Socket> = facts
+        .sockets
+        .iter()
+        .filter(|socket| socket.state != TcpState::TimeWait)
+        .collect();
+    let threads = match std::thread::available_parallelism() {
+        Ok(cores) if wanted.len() >= ALONE => cores.get(),
+        _ => 1,
+    };
+    let share = wanted.len().div_ceil(threads).max(1);
+    let settings: Vec<(Cookie, Fact<Keepalive>)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = wanted
+            .chunks(share)
+            .map(|chunk| scope.spawn(|| ask_some(&facts, chunk)))
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    });
+    let mut parts = facts.into_parts();
+    parts.keepalive.extend(settings);
+    HostFacts::new(parts)
+}
+
+fn ask_some(facts: &HostFacts, sockets: &[&Socket]) -> Vec<(Cookie, Fact<Keepalive>)> {
+    let mut descriptors = Descriptors::default();
+    sockets
+        .iter()
+        .map(|socket| {
+            let owners = facts.owners_of(socket);
+            let fact = if owners.is_empty() {
+                Fact::Unknown(without_owner(socket))
+            } else {
+                settings(&mut descriptors, socket.cookie, owners)
+            };
+            (socket.cookie, fact)
+        })
+        .collect()
+}
+
+/// Why a socket without a visible owner cannot be asked.
+pub(crate) fn without_owner(socket: &Socket) -> Why {
+    if socket.inode == 0 {
+        Why::NoDescriptor
+    } else {
+        Why::OwnerHidden
+    }
+}
+
+/// Reads the settings of one socket through the first of its owners' descriptors
+/// that still leads to it.
+pub(crate) fn settings(
+    descriptors: &mut Descriptors,
+    cookie: Cookie,
+    owners: &[Owner],
+) -> Fact<Keepalive> {
+    let mut last = Why::Vanished;
+    for owner in owners {
+        let read = descriptors.hold(owner).and_then(|hold| {
+            let same = hold.cookie()? == cookie;
+            Ok((same, hold.keepalive()?))
+        });
+        match read {
+            Ok((true, keepalive)) => return Fact::Known(keepalive),
+            Ok((false, _)) => {}
+            Err(error) => last = why(owner, &error),
+        }
+    }
+    Fact::Unknown(last)
+}
+
+/// Says why a descriptor could not be duplicated or read.
+pub(crate) fn why(owner: &Owner, error: &SysError) -> Why {
+    if error.is_gone() {
+        Why::Vanished
+    } else if error.is_unknown_call() {
+        Why::KernelTooOld {
+            what: "pidfd_getfd",
+            since: "5.6",
+        }
+    } else if error.is_refused() {
+        Why::NoRight {
+            operation: format!("duplicate descriptor {} of pid {}", owner.fd, owner.pid),
+            remedy: "run as root or grant CAP_SYS_PTRACE".to_owned(),
+        }
+    } else {
+        Why::Failed {
+            operation: format!("ask descriptor {} of pid {}", owner.fd, owner.pid),
+            error: error.to_string(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! One look at the host.
+
+mod doctor;
+mod exact;
+mod names;
+mod owners;
+mod tables;
+
+use std::time::Duration;
+
+use ayt_core::fact::Partial;
+use ayt_core::facts::{HostFacts, HostParts};
+use ayt_core::filter::Filter;
+use ayt_sys::procfs::ProcScan;
+use ayt_sys::scan_proc;
+
+pub use tables::{Place, Places};
+
+/// What to gather.
+#[derive(Debug, Clone, Default)]
+pub struct Collect {
+    /// Keep only sockets that match; conditions the kernel can judge are given
+    /// to it.
+    pub filter: Filter,
+    /// Ask each descriptor for its exact keepalive settings.
+    pub exact: Exact,
+    /// What the doctor needs beyond a list: sysctls, counters, limits, a second
+    /// look after this long where connections wait in an accept queue, what
+    /// threads are blocked in, descriptors of ended connections.
+    pub doctor: Option<Duration>,
+}
+
+/// Whether to read exact keepalive settings through `pidfd_getfd`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Exact {
+    /// Where at most [`Exact::AUTO_LIMIT`] sockets match.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never: the settings are `Unknown(NotAsked)`.
+    Never,
+}
+
+impl Exact {
+    /// See [`Exact::Auto`].
+    pub const AUTO_LIMIT: usize = 10_000;
+}
+
+/// Nothing could be seen at all.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// Not Linux.
+    #[error("this command needs Linux: it asks the Linux kernel through sock_diag and /proc")]
+    NeedsLinux,
+    /// The kernel refused to list sockets.
+    #[error("{operation}: {error}; {remedy}")]
+    Refused {
+        /// What was tried.
+        operation: String,
+        /// What came back.
+        error: String,
+        /// What would help.
+        remedy: String,
+    },
+}
+
+/// Looks at the host.
+///
+/// # Errors
+/// When no socket table could be read at all; what was only hidden in part is
+/// in [`HostFacts::partial`](ayt_core::facts::HostParts::partial).
+pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
+    let mut parts = HostParts::default();
+    let (mut places, scan) = if what.doctor.is_some() {
+        // A doctor's owners are read after the sockets: a socket without one is
+        // then truly without one, not merely newer than the pass over /proc.
+        let own = tables::own(what, &mut parts)?;
+        (own, scan_proc())
+    } else {
+        std::thread::scope(|scope| {
+            let scan = scope.spawn(scan_proc);
+            let own = tables::own(what, &mut parts)?;
+            let scan = scan
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            Ok((own, scan))
+        })?
+    };
+    let scan = scan.unwrap_or_else(|error| {
+        parts.partial.push(Partial {
+            what: "owners and other network namespaces are hidden".to_owned(),
+            why: error.to_string(),
+            remedy: "mount /proc (mount -t proc proc /proc)".to_owned(),
+        });
+        ProcScan::default()
+    });
+    tables::others(what, &scan, &mut places, &mut parts);
+    let strays = owners::attach(what, scan, &mut parts);
+    names::complete(&mut parts);
+
+    let mut facts = HostFacts::new(parts);
+    if !what.filter.is_empty() {
+        facts = keep_matching(facts, &what.filter);
+    }
+    let ask = match what.exact {
+        Exact::Always => true,
+        Exact::Never => false,
+        Exact::Auto => facts.sockets.len() <= Exact::AUTO_LIMIT,
+    };
+    if ask {
+        facts = exact::ask(facts);
+    }
+    if let Some(apart) = what.doctor {
+        facts = doctor::look_closer(facts, &mut places, &strays, apart);
+    }
+    Ok(facts)
+}
+
+fn keep_matching(facts: HostFacts, filter: &Filter) -> HostFacts {
+    let keep: Vec<bool> = facts
+        .sockets
+        .iter()
+        .map(|socket| filter.matches(&facts, socket))
+        .collect();
+    let mut parts = facts.into_parts();
+    let mut kept = keep.into_iter();
+    parts.sockets.retain(|_| kept.next().unwrap_or(false));
+    HostFacts::new(parts)
+}

@@ -1,0 +1,67 @@
+//! A look at this very process: its sockets, owners and settings, as they are.
+
+use std::net::{TcpListener, TcpStream};
+
+use ayt_core::facts::{HostFacts, Socket};
+use ayt_core::filter::Filter;
+use ayt_core::tcp_state::TcpState;
+use ayt_guard::collect::{Collect, Exact, collect};
+
+fn look(filter: Filter) -> HostFacts {
+    collect(&Collect {
+        filter,
+        exact: Exact::Always,
+        doctor: None,
+    })
+    .expect("a look at this host")
+}
+
+fn of_port(port: u16) -> Filter {
+    Filter {
+        local: vec![format!(":{port}").parse().expect("a port")],
+        ..Filter::default()
+    }
+}
+
+fn one(facts: &HostFacts, state: TcpState) -> &Socket {
+    let mut found = facts.sockets.iter().filter(|socket| socket.state == state);
+    let socket = found.next().expect("a socket in that state");
+    assert!(found.next().is_none(), "only one");
+    socket
+}
+
+#[test]
+fn a_connection_is_listed_with_owner_and_exact_settings() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let address = listener.local_addr().expect("address");
+    let client = TcpStream::connect(address).expect("connect");
+    let (_server, _) = listener.accept().expect("accept");
+
+    let facts = look(of_port(address.port()));
+    let listening = one(&facts, TcpState::Listen);
+    assert_eq!(listening.local, address);
+    let connection = one(&facts, TcpState::Established);
+    assert_eq!(connection.remote, client.local_addr().expect("address"));
+    let owners = facts.owners_of(connection);
+    assert_eq!(owners.len(), 1);
+    assert_eq!(owners[0].pid, std::process::id());
+    let settings = facts.keepalive_of(connection);
+    let settings = settings.known().expect("our own settings are ours to see");
+    assert!(!settings.enabled);
+    assert!(connection.tcp.expect("tcp_info").segs_in.is_some());
+    assert!(facts.partial.is_empty() || facts.partial[0].what.contains("hidden"));
+}
+
+#[test]
+fn a_connection_in_the_accept_queue_has_no_owner() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let address = listener.local_addr().expect("address");
+    let _client = TcpStream::connect(address).expect("connect");
+
+    let facts = look(of_port(address.port()));
+    assert_eq!(one(&facts, TcpState::Listen).receive_queue, 1);
+    let waiting = one(&facts, TcpState::Established);
+    assert!(waiting.never_accepted());
+    assert!(facts.owners_of(waiting).is_empty());
+    assert!(facts.listener_of(waiting).is_some());
+}
