@@ -1,1 +1,13 @@
-//! Asking whether the peer is still there, as a state machine without I/O.
+//! Asking a connection's peer whether it is there, as decisions without I/O:
+//! which engine may ask ([`engine`]), when to ask and what the answers mean
+//! ([`Target`]). A driver (`ayt-guard`) does what [`Target::next`] says and
+//! tells it what it saw, with the time.
+
+pub mod engine;
+mod target;
+
+pub use engine::{Engine, Refusal};
+pub use target::{Step, Target};
+
+/// How often a silent peer is asked before it is called dead.
+pub const ASKS: u32 = 3;

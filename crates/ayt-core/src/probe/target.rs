@@ -1,0 +1,213 @@
+//! One connection being asked.
+
+use std::time::Duration;
+
+use super::ASKS;
+use crate::cause::Cause;
+use crate::fact::Why;
+use crate::facts::TcpInfo;
+use crate::tcp_state::TcpState;
+use crate::verdict::{Suspicion, Verdict};
+
+/// Patience no connection's own timing asks for less than.
+const LEAST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Time the last ask has to be answered, at least.
+const LEAST_WAIT: Duration = Duration::from_millis(500);
+
+/// What the driver is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Ask now, then call [`Target::on_asked`].
+    Ask,
+    /// Look for the answer until this time, then call [`Target::next`] again.
+    Wait(Duration),
+    /// It is decided.
+    Done(Verdict),
+}
+
+/// The state machine of one connection being asked.
+///
+/// Call [`Self::next`] and do what it says. In between, tell what was seen, in
+/// any order and any number of times: [`Self::on_info`] (TCP's account of the
+/// socket), [`Self::on_reset`] (a RST came in), [`Self::on_unreachable`] (a
+/// router answered), [`Self::on_gone`] (the socket is in no table any more).
+/// Times are offsets from any fixed moment and never go backwards.
+#[derive(Debug, Clone)]
+pub struct Target {
+    patience: Duration,
+    last_ask_at: Duration,
+    /// Segments received before the first ask.
+    segs_in: Option<u32>,
+    /// The moment the peer was last heard before the first ask, as seen then.
+    heard_at: i128,
+    started: Option<Duration>,
+    asked: u32,
+    latest_ask: Duration,
+    reset_seen: bool,
+    unreachable: bool,
+    verdict: Option<Verdict>,
+}
+
+impl Target {
+    /// A connection about to be asked, with its account as read at `now`.
+    /// `patience` overrides the default, the larger of 5 s and 4 × RTO.
+    #[must_use]
+    pub fn new(now: Duration, before: &TcpInfo, patience: Option<Duration>) -> Self {
+        let rto = Duration::from_micros(u64::from(before.rto_us));
+        let patience = patience.unwrap_or_else(|| LEAST_PATIENCE.max(rto * 4));
+        // The last ask comes late, so that an outage of nearly the whole
+        // patience is survived, and early enough for its answer to arrive.
+        let wait = rto.max(LEAST_WAIT).min(patience / 2);
+        Self {
+            patience,
+            last_ask_at: patience - wait,
+            segs_in: before.segs_in,
+            heard_at: moment(now, before.last_ack_recv_ms),
+            started: None,
+            asked: 0,
+            latest_ask: Duration::ZERO,
+            reset_seen: false,
+            unreachable: false,
+            verdict: None,
+        }
+    }
+
+    /// How often it was asked.
+    #[must_use]
+    pub const fn asks(&self) -> u32 {
+        self.asked
+    }
+
+    /// The verdict, once there is one.
+    #[must_use]
+    pub const fn verdict(&self) -> Option<&Verdict> {
+        self.verdict.as_ref()
+    }
+
+    /// What is to be done now.
+    pub fn next(&mut self, now: Duration) -> Step {
+        if let Some(verdict) = &self.verdict {
+            return Step::Done(verdict.clone());
+        }
+        let Some(started) = self.started else {
+            return Step::Ask;
+        };
+        let due = |share: u32| started + self.last_ask_at * share / (ASKS - 1);
+        if self.asked < ASKS {
+            let at = due(self.asked);
+            return if now >= at { Step::Ask } else { Step::Wait(at) };
+        }
+        // Whatever delayed the last ask, its answer has its full time.
+        let wait = self.patience - self.last_ask_at;
+        let end = (started + self.patience).max(self.latest_ask + wait);
+        if now < end {
+            return Step::Wait(end);
+        }
+        let cause = if self.unreachable {
+            Cause::Unreachable
+        } else {
+            Cause::Unanswered
+        };
+        self.decide(Verdict::Dead(cause))
+    }
+
+    /// It was asked at `now`.
+    pub fn on_asked(&mut self, now: Duration) {
+        self.started.get_or_insert(now);
+        self.latest_ask = now;
+        self.asked += 1;
+    }
+
+    /// TCP's account of the socket as read at `now`.
+    pub fn on_info(&mut self, now: Duration, state: TcpState, info: &TcpInfo) {
+        if self.verdict.is_some() || self.asked == 0 {
+            return;
+        }
+        if state == TcpState::Closed {
+            return;
+        }
+        // The kernel counts every segment, so one more is an answer, or as good
+        // as one. Where an old kernel does not count, the acknowledgement's age
+        // tells, to the millisecond it is given in.
+        let answered = match (self.segs_in, info.segs_in) {
+            (Some(before), Some(after)) => before != after,
+            _ => {
+                let heard = moment(now, info.last_ack_recv_ms);
+                heard > self.heard_at + 8 && heard + 8 >= millis(self.started.unwrap_or(now))
+            }
+        };
+        if answered {
+            // After a second ask nobody knows which one was answered.
+            let rtt = (self.asked == 1).then(|| now.saturating_sub(self.latest_ask));
+            self.decide(Verdict::Alive { rtt });
+        }
+    }
+
+    /// A RST for this connection came in.
+    pub const fn on_reset(&mut self) {
+        self.reset_seen = true;
+    }
+
+    /// A router says the peer cannot be reached. Routes flap: it is a suspicion
+    /// until silence follows.
+    pub const fn on_unreachable(&mut self) {
+        if self.asked > 0 {
+            self.unreachable = true;
+        }
+    }
+
+    /// The socket is in no table any more. `ended_by_error` tells what its
+    /// descriptor shows, where one was reached: an error waits for the owner;
+    /// `None` where nobody could look.
+    pub fn on_gone(&mut self, state_before: TcpState, ended_by_error: Option<bool>) {
+        if self.verdict.is_some() {
+            return;
+        }
+        // An ESTABLISHED connection that its owner closes stays in the tables
+        // for a while (FIN_WAIT, TIME_WAIT); one that vanishes after an ask was
+        // reset. CLOSE_WAIT vanishes either way.
+        let reset = self.reset_seen
+            || ended_by_error.unwrap_or(self.asked > 0 && state_before == TcpState::Established);
+        self.decide(if reset {
+            Verdict::Dead(Cause::PeerReset)
+        } else {
+            Verdict::Unknown(Why::Vanished)
+        });
+    }
+
+    /// It cannot be asked (any more).
+    pub fn on_failure(&mut self, why: Why) {
+        if self.verdict.is_none() {
+            self.decide(Verdict::Unknown(why));
+        }
+    }
+
+    /// What is said of it when the run is stopped now.
+    #[must_use]
+    pub fn interrupted(&self) -> Verdict {
+        match &self.verdict {
+            Some(verdict) => verdict.clone(),
+            None if self.unreachable => Verdict::Suspect(Suspicion::Unreachable),
+            None if self.asked > 0 => Verdict::Suspect(Suspicion::Silent),
+            None => Verdict::Unknown(Why::NotAsked),
+        }
+    }
+
+    fn decide(&mut self, verdict: Verdict) -> Step {
+        self.verdict = Some(verdict.clone());
+        Step::Done(verdict)
+    }
+}
+
+/// The moment `ms` milliseconds before `now`, in milliseconds.
+fn moment(now: Duration, ms: u32) -> i128 {
+    millis(now) - i128::from(ms)
+}
+
+fn millis(time: Duration) -> i128 {
+    i128::try_from(time.as_millis()).unwrap_or(i128::MAX)
+}
+
+#[cfg(test)]
+mod tests;
