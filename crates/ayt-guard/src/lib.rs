@@ -7,3 +7,7 @@ pub mod arm;
 pub mod collect;
 pub mod probe;
 pub mod reap;
+
+mod clock;
+mod places;
+mod runtime;

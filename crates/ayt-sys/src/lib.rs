@@ -22,7 +22,7 @@ mod os;
 
 pub use error::SysError;
 pub use os::{
-    Descriptors, DiagSocket, Hold, Netns, RuntimeDirs, Witness, boot_id, clock_ticks_per_second,
-    have_net_admin, process_start, read_counters, read_process, read_sysctls, read_threads,
-    runtime_dirs, scan_proc,
+    Descriptors, DiagSocket, Hold, Netns, Witness, boot_id, clock_ticks_per_second, have_net_admin,
+    prepare_runtime_dir, process_start, read_counters, read_process, read_sysctls, read_threads,
+    runtime_dir, scan_proc,
 };

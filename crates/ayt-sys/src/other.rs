@@ -35,15 +35,6 @@ pub enum Witness {}
 #[derive(Debug, Default)]
 pub struct Descriptors(());
 
-/// Where journals and locks go.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuntimeDirs {
-    /// Where this run would write.
-    pub own: PathBuf,
-    /// Where other users' runs write.
-    pub others: Vec<PathBuf>,
-}
-
 const WHY: Why = Why::Unsupported("this needs Linux");
 
 #[allow(missing_docs, reason = "as on Linux")]
@@ -243,9 +234,14 @@ pub fn clock_ticks_per_second() -> u64 {
 
 /// A folder of the user's own; nothing is written there.
 #[must_use]
-pub fn runtime_dirs() -> RuntimeDirs {
-    RuntimeDirs {
-        own: std::env::temp_dir().join("ayt"),
-        others: Vec::new(),
-    }
+pub fn runtime_dir() -> PathBuf {
+    std::env::temp_dir().join("ayt")
+}
+
+/// Needs Linux.
+///
+/// # Errors
+/// Always.
+pub fn prepare_runtime_dir(_path: &Path) -> Result<(), SysError> {
+    Err(SysError::NeedsLinux)
 }

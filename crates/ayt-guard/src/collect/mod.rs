@@ -1,7 +1,7 @@
 //! One look at the host.
 
 mod doctor;
-mod exact;
+pub(crate) mod exact;
 mod names;
 mod owners;
 mod tables;
@@ -14,7 +14,7 @@ use ayt_core::filter::Filter;
 use ayt_sys::procfs::ProcScan;
 use ayt_sys::scan_proc;
 
-pub use tables::{Place, Places};
+pub(crate) use exact::{why, without_owner};
 
 /// What to gather.
 #[derive(Debug, Clone, Default)]

@@ -19,17 +19,17 @@ const TRIES: usize = 3;
 
 /// A namespace that was entered, with a socket to its tables.
 #[derive(Debug)]
-pub struct Place {
+pub(crate) struct Place {
     /// Its id in the facts.
-    pub id: NsId,
+    pub(crate) id: NsId,
     /// The namespace.
-    pub ns: Netns,
+    pub(crate) ns: Netns,
     /// The way to its tables.
-    pub diag: DiagSocket,
+    pub(crate) diag: DiagSocket,
 }
 
 /// All namespaces that were entered.
-pub type Places = Vec<Place>;
+pub(crate) type Places = Vec<Place>;
 
 /// Where named namespaces are bound: iproute2's and Docker's folders.
 const NAMED: [&str; 2] = ["/run/netns", "/run/docker/netns"];

@@ -17,7 +17,9 @@ pub use diag_socket::DiagSocket;
 pub use hold::Hold;
 pub use netns::Netns;
 pub use process::{process_start, read_process, read_threads};
-pub use runtime::{RuntimeDirs, boot_id, clock_ticks_per_second, have_net_admin, runtime_dirs};
+pub use runtime::{
+    boot_id, clock_ticks_per_second, have_net_admin, prepare_runtime_dir, runtime_dir,
+};
 pub use scan::scan_proc;
 pub use settings::{read_counters, read_sysctls};
 pub use witness::Witness;

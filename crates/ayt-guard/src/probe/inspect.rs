@@ -1,0 +1,162 @@
+//! A first look at each connection through a duplicate of its descriptor: is it
+//! still the same, what are its settings, which engine may ask it.
+
+use ayt_core::fact::Why;
+use ayt_core::facts::{HostFacts, Owner, Socket, TcpInfo};
+use ayt_core::keepalive::Keepalive;
+use ayt_core::probe::engine::{Askable, Engine, choose};
+use ayt_core::verdict::Verdict;
+use ayt_sys::{Descriptors, SysError, have_net_admin};
+
+use super::{Answer, Probe};
+use crate::collect::{why, without_owner};
+
+/// Fewer connections than this are looked at by one thread.
+const ALONE: usize = 1_000;
+
+/// A connection that may be asked.
+#[derive(Debug, Clone)]
+pub(super) struct Ready<'f> {
+    pub(super) socket: &'f Socket,
+    pub(super) owner: Owner,
+    pub(super) engine: Engine,
+    /// Settings before anything was touched.
+    pub(super) keepalive: Keepalive,
+    /// `SO_REUSEADDR` before anything was touched.
+    pub(super) reuse: bool,
+    /// TCP's account at this look.
+    pub(super) info: TcpInfo,
+}
+
+/// What a look said of one connection.
+pub(super) enum Inspected<'f> {
+    Ready(Ready<'f>),
+    Not(Answer),
+}
+
+/// Looks at all connections.
+pub(super) fn all<'f>(
+    facts: &'f HostFacts,
+    sockets: &[&'f Socket],
+    how: &Probe,
+) -> Vec<Inspected<'f>> {
+    let net_admin = have_net_admin();
+    let look = |chunk: &[&'f Socket]| -> Vec<Inspected<'f>> {
+        let mut descriptors = Descriptors::default();
+        chunk
+            .iter()
+            .map(|socket| inspect(&mut descriptors, facts, socket, how, net_admin))
+            .collect()
+    };
+    let threads = match std::thread::available_parallelism() {
+        Ok(cores) if sockets.len() >= ALONE => cores.get(),
+        _ => return look(sockets),
+    };
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = sockets
+            .chunks(sockets.len().div_ceil(threads))
+            .map(|chunk| scope.spawn(move || look(chunk)))
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    })
+}
+
+/// The answer for a connection that cannot be asked.
+pub(super) fn unasked(socket: &Socket, why: Why) -> Answer {
+    Answer {
+        cookie: socket.cookie,
+        verdict: Verdict::Unknown(why),
+        engine: None,
+        asks: 0,
+        pinned: Vec::new(),
+        probes_raised: 0,
+    }
+}
+
+fn inspect<'f>(
+    descriptors: &mut Descriptors,
+    facts: &'f HostFacts,
+    socket: &'f Socket,
+    how: &Probe,
+    net_admin: bool,
+) -> Inspected<'f> {
+    let not = |reason| Inspected::Not(unasked(socket, reason));
+    let owners = facts.owners_of(socket);
+    if owners.is_empty() {
+        return not(without_owner(socket));
+    }
+    let mut reason = Why::Vanished;
+    for owner in owners {
+        match look_through(descriptors, socket, owner, net_admin) {
+            Ok(Some((askable, reuse))) => {
+                return match choose(&askable, how.engine) {
+                    Ok(engine) => Inspected::Ready(Ready {
+                        socket,
+                        owner: *owner,
+                        engine,
+                        keepalive: askable.keepalive,
+                        reuse,
+                        info: askable.tcp,
+                    }),
+                    Err(refusal) => not(refusal.why()),
+                };
+            }
+            Ok(None) => {}
+            Err(error) => reason = why(owner, &error),
+        }
+    }
+    not(reason)
+}
+
+/// What one descriptor shows; `None` when it leads to another socket now.
+fn look_through(
+    descriptors: &mut Descriptors,
+    socket: &Socket,
+    owner: &Owner,
+    net_admin: bool,
+) -> Result<Option<(Askable, bool)>, SysError> {
+    let hold = descriptors.hold(owner)?;
+    if !hold.is_tcp() {
+        // The cookie of a Multipath TCP descriptor is not that of its subflow.
+        return Ok(Some((multipath(socket), false)));
+    }
+    if hold.cookie()? != socket.cookie {
+        return Ok(None);
+    }
+    let (state, tcp) = hold.tcp_info()?;
+    let askable = Askable {
+        state,
+        tcp,
+        keepalive: hold.keepalive()?,
+        send_queue: socket.send_queue.max(tcp.notsent_bytes.unwrap_or_default()),
+        in_repair: hold.in_repair()?,
+        plain_tcp: true,
+        net_admin,
+    };
+    Ok(Some((askable, hold.reuse_address()?)))
+}
+
+fn multipath(socket: &Socket) -> Askable {
+    Askable {
+        state: socket.state,
+        tcp: TcpInfo::default(),
+        keepalive: Keepalive {
+            enabled: false,
+            idle_s: 0,
+            interval_s: 0,
+            count: 0,
+            user_timeout_ms: 0,
+        },
+        send_queue: 0,
+        in_repair: false,
+        plain_tcp: false,
+        net_admin: false,
+    }
+}

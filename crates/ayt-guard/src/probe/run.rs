@@ -1,0 +1,337 @@
+//! The loop of a probe: ask what is due, look for answers, wait, until every
+//! connection is decided.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ayt_core::fact::Why;
+use ayt_core::facts::{HostFacts, NsId, Owner, Socket};
+use ayt_core::probe::engine::{Askable, keepalive_ready_in};
+use ayt_core::probe::{Engine, Step, Target};
+use ayt_core::verdict::Verdict;
+use ayt_sys::wire::packet::Sighting;
+use ayt_sys::{Descriptors, SysError};
+
+use super::ask::{Pace, ask_by_keepalive, ask_by_repair};
+use super::inspect::{Inspected, Ready};
+use super::journal::{Journal, undo_stale};
+use super::watch::{Index, Look, Post, Posts};
+use super::{Answer, Probe, Progress, Report};
+use crate::clock::Clock;
+use crate::places::Place;
+use crate::runtime::{Lock, folder};
+
+/// How often progress is told.
+const PROGRESS: Duration = Duration::from_millis(100);
+
+/// What a run needs to touch sockets safely.
+#[derive(Debug)]
+pub(super) struct Tools {
+    pub(super) lock: Lock,
+    pub(super) journal: Journal,
+}
+
+impl Tools {
+    /// Opens lock and journal, and undoes what killed runs left; returns on how
+    /// many sockets.
+    pub(super) fn open() -> Result<(Self, usize), SysError> {
+        let folder = folder()?;
+        let lock = Lock::open(&folder)?;
+        let held = lock.take()?;
+        let undone = undo_stale(&folder)?;
+        let journal = Journal::begin(&folder)?;
+        drop(held);
+        Ok((Self { lock, journal }, undone))
+    }
+}
+
+/// A connection being asked.
+pub(super) struct Item<'f> {
+    /// Which answer it will be.
+    pub(super) slot: usize,
+    pub(super) ready: Ready<'f>,
+    pub(super) machine: Target,
+    /// The keepalive engine may not ask before.
+    pub(super) not_before: Duration,
+    /// Its idle time was set and put back: it follows the sysctl no more.
+    pub(super) pinned: bool,
+}
+
+impl Item<'_> {
+    fn open(&self) -> bool {
+        self.machine.verdict().is_none()
+    }
+
+    /// What is known of it, for the choice of another engine: without the right
+    /// that the first one needed.
+    pub(super) fn askable(&self) -> Askable {
+        Askable {
+            state: self.ready.socket.state,
+            tcp: self.ready.info,
+            keepalive: self.ready.keepalive,
+            send_queue: self.ready.socket.send_queue,
+            in_repair: false,
+            plain_tcp: true,
+            net_admin: false,
+        }
+    }
+
+    fn waiting_for_answer(&self) -> bool {
+        self.open() && self.machine.asks() > 0
+    }
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "called once, by `probe`, which gathers them"
+)]
+pub(super) fn run(
+    facts: &HostFacts,
+    mut tools: Tools,
+    places: BTreeMap<NsId, Result<Place, SysError>>,
+    inspected: Vec<Inspected<'_>>,
+    how: &Probe,
+    stop: &AtomicBool,
+    on_progress: &mut dyn FnMut(Progress),
+    report: &mut Report,
+) {
+    let clock = Clock::start();
+    let total = inspected.len();
+    let (mut answers, mut items) = sort_out(inspected, how);
+    let mut posts = Posts::new();
+    for (ns, place) in places {
+        match place {
+            Ok(place) => drop(posts.insert(ns, Post::new(place, &mut report.partial))),
+            Err(error) => fail_all(&mut items, ns, &error),
+        }
+    }
+    let index = Index::new(items.iter().map(|item| item.ready.socket));
+    let mut pace = Pace::new(how.rate);
+    let mut told = Duration::ZERO;
+    loop {
+        if stop.load(Ordering::Relaxed) {
+            report.interrupted = items.iter().any(Item::open);
+            break;
+        }
+        let (mut due, wake) = due(&mut items, clock.now());
+        if !due.is_empty() {
+            due.truncate(pace.allowed(clock.now()));
+        }
+        let asked = !due.is_empty();
+        let (repair, keepalive): (Vec<usize>, Vec<usize>) = due
+            .into_iter()
+            .partition(|&at| items[at].ready.engine == Engine::Repair);
+        ask_by_repair(&mut tools, &mut items, &repair, how, &clock, stop);
+        ask_by_keepalive(&mut tools, &mut items, &keepalive, &mut posts, &clock);
+        look_for_answers(&mut posts, &mut items, &index, &clock);
+        let open = items.iter().filter(|item| item.open()).count();
+        if clock.now() >= told + PROGRESS {
+            told = clock.now();
+            on_progress(progress(total, open, &items));
+        }
+        if open == 0 {
+            break;
+        }
+        if !asked {
+            rest(&items, wake, pace.next_at(), &clock);
+        }
+    }
+    on_progress(progress(
+        total,
+        items.iter().filter(|item| item.open()).count(),
+        &items,
+    ));
+    for item in &items {
+        answers[item.slot] = Some(answer(facts, item));
+    }
+    report.answers = answers.into_iter().flatten().collect();
+}
+
+fn sort_out<'f>(
+    inspected: Vec<Inspected<'f>>,
+    how: &Probe,
+) -> (Vec<Option<Answer>>, Vec<Item<'f>>) {
+    let mut answers: Vec<Option<Answer>> = Vec::with_capacity(inspected.len());
+    let mut items = Vec::with_capacity(inspected.len());
+    for (slot, inspected) in inspected.into_iter().enumerate() {
+        match inspected {
+            Inspected::Not(answer) => answers.push(Some(answer)),
+            Inspected::Ready(ready) => {
+                answers.push(None);
+                items.push(Item {
+                    slot,
+                    machine: Target::new(Duration::ZERO, &ready.info, how.patience),
+                    not_before: match ready.engine {
+                        Engine::Repair => Duration::ZERO,
+                        Engine::Keepalive => keepalive_ready_in(&ready.info),
+                    },
+                    ready,
+                    pinned: false,
+                });
+            }
+        }
+    }
+    (answers, items)
+}
+
+fn fail_all(items: &mut [Item<'_>], ns: NsId, error: &SysError) {
+    for item in items.iter_mut().filter(|item| item.ready.socket.ns == ns) {
+        item.machine.on_failure(Why::Failed {
+            operation: "watch for the answer".to_owned(),
+            error: error.to_string(),
+        });
+    }
+}
+
+/// The items to be asked now, and when the next thing is due.
+fn due(items: &mut [Item<'_>], now: Duration) -> (Vec<usize>, Option<Duration>) {
+    let mut due = Vec::new();
+    let mut wake: Option<Duration> = None;
+    for (at, item) in items.iter_mut().enumerate() {
+        let next = match item.machine.next(now) {
+            Step::Ask if now < item.not_before => item.not_before,
+            Step::Ask => {
+                due.push(at);
+                continue;
+            }
+            Step::Wait(until) => until,
+            Step::Done(_) => continue,
+        };
+        wake = Some(wake.map_or(next, |wake| wake.min(next)));
+    }
+    (due, wake)
+}
+
+fn look_for_answers(posts: &mut Posts, items: &mut [Item<'_>], index: &Index, clock: &Clock) {
+    for (&ns, post) in posts.iter_mut() {
+        let mut seen = Vec::new();
+        post.sightings(|sighting| seen.push(sighting));
+        for sighting in seen {
+            let about = match &sighting {
+                Sighting::Reset(about) => about,
+                Sighting::Unreachable(unreachable) => &unreachable.connection,
+            };
+            let found: Vec<usize> = index.find(ns, about, |at| items[at].ready.socket).collect();
+            for at in found {
+                match sighting {
+                    Sighting::Reset(_) => items[at].machine.on_reset(),
+                    Sighting::Unreachable(_) => items[at].machine.on_unreachable(),
+                }
+            }
+        }
+        let waiting: Vec<usize> = (0..items.len())
+            .filter(|&at| items[at].ready.socket.ns == ns && items[at].waiting_for_answer())
+            .collect();
+        let sockets: Vec<&Socket> = waiting.iter().map(|&at| items[at].ready.socket).collect();
+        let mut gone = Vec::new();
+        let looked = post.look(&sockets, |nth, look| {
+            let item = &mut items[waiting[nth]];
+            match look {
+                Look::There(state, info) => item.machine.on_info(clock.now(), state, &info),
+                Look::Closing => item.machine.on_failure(Why::Vanished),
+                Look::Gone => gone.push(waiting[nth]),
+            }
+        });
+        if let Err(error) = looked {
+            fail_all(items, ns, &error);
+        }
+        // A RST that ended a connection is seen by the raw socket before the
+        // table forgets the connection, but perhaps after the look above.
+        if !gone.is_empty() {
+            post.sightings(|sighting| {
+                if let Sighting::Reset(about) = &sighting {
+                    let found: Vec<usize> =
+                        index.find(ns, about, |at| items[at].ready.socket).collect();
+                    for at in found {
+                        items[at].machine.on_reset();
+                    }
+                }
+            });
+        }
+        let mut descriptors = Descriptors::default();
+        for at in gone {
+            let error = error_waiting(&mut descriptors, &items[at].ready);
+            let state = items[at].ready.socket.state;
+            items[at].machine.on_gone(state, error);
+        }
+    }
+}
+
+/// A connection that has left the tables may still have a descriptor: it tells
+/// whether it ended by an error. `None` where nobody holds it any more.
+fn error_waiting(descriptors: &mut Descriptors, ready: &Ready<'_>) -> Option<bool> {
+    let hold = descriptors.hold(&ready.owner).ok()?;
+    (hold.cookie().ok()? == ready.socket.cookie && hold.error_waiting()).then_some(true)
+}
+
+/// Sleeps until something is due or an answer may have come. Short at first, so
+/// that an answer is seen within a millisecond; with many waiting, no more than
+/// a part of the time goes into looking.
+fn rest(items: &[Item<'_>], wake: Option<Duration>, pace: Duration, clock: &Clock) {
+    let now = clock.now();
+    let waiting = items
+        .iter()
+        .filter(|item| item.waiting_for_answer())
+        .count();
+    let least = Duration::from_micros(if now < Duration::from_secs(1) {
+        500
+    } else {
+        1_500
+    });
+    let look_again = if waiting == 0 {
+        Duration::from_millis(50)
+    } else {
+        least.max(Duration::from_micros(8 * waiting as u64))
+    };
+    let mut pause = look_again.min(Duration::from_millis(200));
+    if let Some(wake) = wake {
+        pause = pause.min(wake.saturating_sub(now));
+    }
+    if pace > now {
+        pause = pause.min(pace - now);
+    }
+    std::thread::sleep(pause.max(Duration::from_micros(50)));
+}
+
+fn progress(total: usize, open: usize, items: &[Item<'_>]) -> Progress {
+    Progress {
+        total,
+        decided: total - open,
+        dead: items
+            .iter()
+            .filter(|item| item.machine.verdict().is_some_and(Verdict::is_dead))
+            .count(),
+    }
+}
+
+fn answer(facts: &HostFacts, item: &Item<'_>) -> Answer {
+    let ready = &item.ready;
+    let verdict = item.machine.interrupted();
+    let followed = facts
+        .namespace(ready.socket.ns)
+        .and_then(|ns| ns.sysctls.number("ipv4/tcp_keepalive_time"))
+        .is_none_or(|default| default == u64::from(ready.keepalive.idle_s));
+    let unanswered = matches!(verdict, Verdict::Dead(_) | Verdict::Suspect(_));
+    Answer {
+        cookie: ready.socket.cookie,
+        engine: (item.machine.asks() > 0).then_some(ready.engine),
+        asks: item.machine.asks(),
+        pinned: if item.pinned && followed {
+            vec!["idle_s"]
+        } else {
+            Vec::new()
+        },
+        probes_raised: if ready.engine == Engine::Keepalive && unanswered {
+            item.machine.asks()
+        } else {
+            0
+        },
+        verdict,
+    }
+}
+
+/// The owner through whose descriptor an item is asked.
+pub(super) const fn owner<'i>(item: &'i Item<'_>) -> &'i Owner {
+    &item.ready.owner
+}
