@@ -1,7 +1,24 @@
 //! Destroys connections that are dead.
 
+use std::collections::BTreeSet;
+
 use ayt_core::fact::Why;
-use ayt_core::facts::{Cookie, HostFacts, Owner};
+use ayt_core::facts::{Cookie, HostFacts, Owner, Socket};
+use ayt_sys::wire::diag;
+use ayt_sys::wire::request::SocketName;
+use ayt_sys::{Descriptors, SysError};
+
+use crate::places::{self, Place};
+
+/// A connection to destroy.
+#[derive(Debug, Clone, Copy)]
+pub struct Order {
+    /// Its index in `facts.sockets`.
+    pub at: usize,
+    /// Leave it alone if anything has come from the peer since the facts were
+    /// taken.
+    pub unless_heard: bool,
+}
 
 /// What came of one connection.
 #[derive(Debug, Clone)]
@@ -29,8 +46,128 @@ pub enum Outcome {
     Refused(Why),
 }
 
-/// Destroys the connections `targets` (indexes into `facts.sockets`), each
-/// checked by cookie, and looks whether they are gone.
-pub fn reap(_facts: &HostFacts, _targets: &[usize]) -> Vec<Reaped> {
-    Vec::new()
+/// Destroys connections, each checked by cookie, and looks whether they are
+/// gone.
+#[must_use]
+pub fn reap(facts: &HostFacts, orders: &[Order]) -> Vec<Reaped> {
+    let wanted: Vec<(&Socket, bool)> = orders
+        .iter()
+        .filter_map(|order| Some((facts.sockets.get(order.at)?, order.unless_heard)))
+        .collect();
+    let namespaces: BTreeSet<_> = wanted.iter().map(|(socket, _)| socket.ns).collect();
+    let mut places = places::open(facts, &namespaces);
+    let mut descriptors = Descriptors::default();
+    wanted
+        .into_iter()
+        .map(|(socket, unless_heard)| {
+            let outcome = match places.get_mut(&socket.ns) {
+                Some(Ok(place)) => destroy(place, socket, unless_heard),
+                Some(Err(error)) => Outcome::Refused(failed(error)),
+                None => Outcome::Refused(Why::Vanished),
+            };
+            let still_held = match outcome {
+                Outcome::Destroyed | Outcome::AlreadyGone => {
+                    still_held(&mut descriptors, facts, socket)
+                }
+                _ => facts.owners_of(socket).to_vec(),
+            };
+            Reaped {
+                cookie: socket.cookie,
+                outcome,
+                still_held,
+            }
+        })
+        .collect()
+}
+
+/// What the tables show of a socket.
+enum Now {
+    There(Box<Socket>),
+    Gone,
+    Unknown(Why),
+}
+
+fn destroy(place: &mut Place, socket: &Socket, unless_heard: bool) -> Outcome {
+    match look(place, socket) {
+        Now::Gone => return Outcome::AlreadyGone,
+        Now::Unknown(why) => return Outcome::Refused(why),
+        Now::There(now) if unless_heard && heard_since(socket, &now) => return Outcome::CameBack,
+        Now::There(_) => {}
+    }
+    match place.diag.destroy(&SocketName::from(socket)) {
+        Ok(()) => match look(place, socket) {
+            Now::Gone => Outcome::Destroyed,
+            Now::There(_) => Outcome::StillThere,
+            Now::Unknown(why) => Outcome::Refused(why),
+        },
+        Err(error) if error.is_gone() => Outcome::AlreadyGone,
+        Err(error) => Outcome::Refused(failed(&error)),
+    }
+}
+
+fn heard_since(then: &Socket, now: &Socket) -> bool {
+    match (then.tcp, now.tcp) {
+        (Some(then), Some(now)) => match (then.segs_in, now.segs_in) {
+            (Some(then), Some(now)) => then != now,
+            _ => now.last_ack_recv_ms < then.last_ack_recv_ms,
+        },
+        _ => false,
+    }
+}
+
+fn look(place: &mut Place, socket: &Socket) -> Now {
+    let mut now = Now::Gone;
+    let asked = place
+        .diag
+        .get_many(&[SocketName::from(socket)], |_, answer| {
+            now = match answer {
+                Ok(payload) => match diag::socket(payload, socket.ns) {
+                    Ok(Some(found)) => Now::There(Box::new(found)),
+                    Ok(None) => Now::Gone,
+                    Err(error) => Now::Unknown(Why::Failed {
+                        operation: "read a sock_diag message".to_owned(),
+                        error: error.to_string(),
+                    }),
+                },
+                Err(_) => Now::Gone,
+            };
+        });
+    match asked {
+        Ok(()) => now,
+        Err(error) => Now::Unknown(failed(&error)),
+    }
+}
+
+/// Which owners still hold a descriptor on the ended connection. One that may
+/// not be looked at counts as held: destroying closes no descriptor.
+fn still_held(descriptors: &mut Descriptors, facts: &HostFacts, socket: &Socket) -> Vec<Owner> {
+    facts
+        .owners_of(socket)
+        .iter()
+        .filter(
+            |owner| match descriptors.hold(owner).and_then(|hold| hold.cookie()) {
+                Ok(cookie) => cookie == socket.cookie,
+                Err(error) => !error.is_gone(),
+            },
+        )
+        .copied()
+        .collect()
+}
+
+fn failed(error: &SysError) -> Why {
+    match error.errno() {
+        Some(1) => Why::NoRight {
+            operation: "destroy a connection".to_owned(),
+            remedy: "run as root or grant CAP_NET_ADMIN".to_owned(),
+        },
+        // EOPNOTSUPP.
+        Some(95) => Why::KernelTooOld {
+            what: "SOCK_DESTROY (CONFIG_INET_DIAG_DESTROY)",
+            since: "4.9",
+        },
+        _ => Why::Failed {
+            operation: "destroy a connection".to_owned(),
+            error: error.to_string(),
+        },
+    }
 }

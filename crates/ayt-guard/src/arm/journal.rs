@@ -1,0 +1,230 @@
+//! Which sockets are armed, and what their settings were: `armed.jsonl`, an
+//! entry a line. Entries of an earlier boot mean nothing and are dropped.
+
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use ayt_core::facts::{Cookie, Owner};
+use ayt_core::keepalive::Keepalive;
+use ayt_sys::{SysError, boot_id};
+use serde::{Deserialize, Serialize};
+
+/// One armed socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    boot_id: String,
+    netns: u64,
+    cookie: u64,
+    pid: u32,
+    fd: u32,
+    before: Settings,
+    after: Settings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Settings {
+    enabled: bool,
+    idle_s: u32,
+    interval_s: u32,
+    count: u32,
+    user_timeout_ms: u32,
+}
+
+impl From<&Keepalive> for Settings {
+    fn from(keepalive: &Keepalive) -> Self {
+        Self {
+            enabled: keepalive.enabled,
+            idle_s: keepalive.idle_s,
+            interval_s: keepalive.interval_s,
+            count: keepalive.count,
+            user_timeout_ms: keepalive.user_timeout_ms,
+        }
+    }
+}
+
+impl From<Settings> for Keepalive {
+    fn from(settings: Settings) -> Self {
+        Self {
+            enabled: settings.enabled,
+            idle_s: settings.idle_s,
+            interval_s: settings.interval_s,
+            count: settings.count,
+            user_timeout_ms: settings.user_timeout_ms,
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn new(
+        netns: u64,
+        cookie: Cookie,
+        owner: &Owner,
+        before: &Keepalive,
+        after: &Keepalive,
+    ) -> Self {
+        Self {
+            boot_id: String::new(),
+            netns,
+            cookie: cookie.0,
+            pid: owner.pid,
+            fd: owner.fd,
+            before: before.into(),
+            after: after.into(),
+        }
+    }
+
+    pub(super) fn before(&self) -> Keepalive {
+        self.before.into()
+    }
+
+    pub(super) fn after(&self) -> Keepalive {
+        self.after.into()
+    }
+}
+
+/// The journal; use with the lock held.
+#[derive(Debug)]
+pub(super) struct Journal {
+    path: PathBuf,
+    boot_id: String,
+    entries: Vec<Entry>,
+}
+
+impl Journal {
+    pub(super) fn open(folder: &Path) -> Result<Self, SysError> {
+        Self::open_in_boot(folder, boot_id()?)
+    }
+
+    fn open_in_boot(folder: &Path, boot_id: String) -> Result<Self, SysError> {
+        let path = folder.join("armed.jsonl");
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            Err(error) => {
+                return Err(SysError::call(format!("read {}", path.display()), error));
+            }
+        };
+        let entries = text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Entry>(line).ok())
+            .filter(|entry| entry.boot_id == boot_id)
+            .collect();
+        Ok(Self {
+            path,
+            boot_id,
+            entries,
+        })
+    }
+
+    /// The settings before a socket was first armed, and after it last was.
+    pub(super) fn of(&self, cookie: Cookie) -> Option<Entry> {
+        let mut of_it = self.entries.iter().filter(|entry| entry.cookie == cookie.0);
+        let first = of_it.next()?;
+        let last = of_it.next_back().unwrap_or(first);
+        Some(Entry {
+            before: first.before,
+            ..last.clone()
+        })
+    }
+
+    /// Writes an entry down before the socket is changed.
+    pub(super) fn append(&mut self, entry: &Entry) -> Result<(), SysError> {
+        let entry = Entry {
+            boot_id: self.boot_id.clone(),
+            ..entry.clone()
+        };
+        let mut line = encode(&entry);
+        line.push(b'\n');
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.path)
+            .and_then(|mut file| file.write_all(&line))
+            .map_err(|error| SysError::call(format!("write {}", self.path.display()), error))?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Drops what is known of a socket; [`Self::save`] makes it so on disk.
+    pub(super) fn forget(&mut self, cookie: Cookie) {
+        self.entries.retain(|entry| entry.cookie != cookie.0);
+    }
+
+    /// Writes the journal anew, whole or not at all.
+    pub(super) fn save(&self) -> Result<(), SysError> {
+        let failed = |error| SysError::call(format!("write {}", self.path.display()), error);
+        if self.entries.is_empty() {
+            return match fs::remove_file(&self.path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(error)),
+                _ => Ok(()),
+            };
+        }
+        let mut bytes = Vec::new();
+        for entry in &self.entries {
+            bytes.extend(encode(entry));
+            bytes.push(b'\n');
+        }
+        let fresh = self.path.with_extension("new");
+        fs::write(&fresh, bytes)
+            .and_then(|()| fs::rename(&fresh, &self.path))
+            .map_err(failed)
+    }
+}
+
+fn encode(entry: &Entry) -> Vec<u8> {
+    // Plain structs of numbers and text always serialise into memory.
+    serde_json::to_vec(entry).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(idle_s: u32) -> Keepalive {
+        Keepalive {
+            enabled: true,
+            idle_s,
+            interval_s: 5,
+            count: 3,
+            user_timeout_ms: 0,
+        }
+    }
+
+    fn entry(cookie: u64, before: u32, after: u32) -> Entry {
+        let owner = Owner {
+            inode: 1,
+            pid: 2,
+            fd: 3,
+        };
+        Entry::new(
+            9,
+            Cookie(cookie),
+            &owner,
+            &settings(before),
+            &settings(after),
+        )
+    }
+
+    #[test]
+    fn a_socket_armed_twice_goes_back_to_the_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |boot: &str| Journal::open_in_boot(folder.path(), boot.to_owned()).unwrap();
+        let mut journal = open("a");
+        for (cookie, before, after) in [(1, 7200, 60), (2, 7200, 30), (1, 60, 10)] {
+            journal.append(&entry(cookie, before, after)).unwrap();
+        }
+        let mut again = open("a");
+        let found = again.of(Cookie(1)).unwrap();
+        assert_eq!((found.before().idle_s, found.after().idle_s), (7200, 10));
+        again.forget(Cookie(1));
+        again.save().unwrap();
+        assert_eq!(open("a").of(Cookie(1)), None);
+        assert!(open("a").of(Cookie(2)).is_some());
+        assert_eq!(open("another boot").of(Cookie(2)), None);
+        let mut last = open("a");
+        last.forget(Cookie(2));
+        last.save().unwrap();
+        assert!(!folder.path().join("armed.jsonl").exists());
+    }
+}
