@@ -221,18 +221,7 @@ impl Pump<'_> {
     }
 
     fn deliver(&self, bytes: &[u8], entry: Entry) {
-        // Stamped before the write: the other kernel's answer may be recorded
-        // by the other pump before the write returns.
-        let fate = Fate::Delivered(Instant::now());
-        let sent = self.to.send(bytes);
-        self.shared.recorder.settle(
-            entry,
-            if sent.is_ok() {
-                fate
-            } else {
-                Fate::Lost(Lost::NoDevice)
-            },
-        );
+        hand_over(&self.shared.recorder, &self.to, bytes, entry);
     }
 
     /// Sends the wire's own answer back to where the packet came from.
@@ -241,12 +230,15 @@ impl Pump<'_> {
         let back = self.direction.back();
         let entry = Packet::parse(bytes, back, Origin::Wire, now)
             .and_then(|packet| self.shared.recorder.push(packet));
-        let sent = self.from.send(bytes);
-        let fate = if sent.is_ok() {
-            Fate::Delivered(now)
-        } else {
-            Fate::Lost(Lost::NoDevice)
-        };
-        self.shared.recorder.settle(entry, fate);
+        hand_over(&self.shared.recorder, &self.from, bytes, entry);
+    }
+}
+
+/// Writes a packet to a device and notes its fate. Noted before the write:
+/// whoever has read the data, or its answer, finds the packet delivered.
+fn hand_over(recorder: &Recorder, to: &Device, bytes: &[u8], entry: Entry) {
+    recorder.settle(entry, Fate::Delivered(Instant::now()));
+    if to.send(bytes).is_err() {
+        recorder.settle(entry, Fate::Lost(Lost::NoDevice));
     }
 }
