@@ -1,2 +1,0 @@
-//! Programs that misbehave on purpose.
-fn main() {}
