@@ -14,6 +14,7 @@ macro_rules! rules {
 
 rules! {
     close_wait_leak,
+    accept_stuck,
 }
 
 /// The rule with this id.
