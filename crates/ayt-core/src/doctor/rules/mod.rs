@@ -15,6 +15,7 @@ macro_rules! rules {
 rules! {
     close_wait_leak,
     accept_stuck,
+    listen_overflow,
 }
 
 /// The rule with this id.
