@@ -16,6 +16,7 @@ rules! {
     close_wait_leak,
     accept_stuck,
     listen_overflow,
+    zero_window,
 }
 
 /// The rule with this id.
