@@ -17,6 +17,7 @@ rules! {
     accept_stuck,
     listen_overflow,
     zero_window,
+    reader_stuck,
 }
 
 /// The rule with this id.
