@@ -18,6 +18,7 @@ rules! {
     listen_overflow,
     zero_window,
     reader_stuck,
+    fd_exhaustion,
 }
 
 /// The rule with this id.
