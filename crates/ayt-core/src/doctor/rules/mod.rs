@@ -19,6 +19,7 @@ rules! {
     zero_window,
     reader_stuck,
     fd_exhaustion,
+    sysctl_stale,
 }
 
 /// The rule with this id.
