@@ -20,6 +20,7 @@ rules! {
     reader_stuck,
     fd_exhaustion,
     sysctl_stale,
+    orphans,
 }
 
 /// The rule with this id.
