@@ -21,6 +21,7 @@ rules! {
     fd_exhaustion,
     sysctl_stale,
     orphans,
+    inherited_fd,
 }
 
 /// The rule with this id.
