@@ -22,6 +22,7 @@ rules! {
     sysctl_stale,
     orphans,
     inherited_fd,
+    dead_held,
 }
 
 /// The rule with this id.
