@@ -139,20 +139,27 @@ impl HostFacts {
     }
 
     /// The listener a connection came in by: same namespace and port, and the
-    /// address it is bound to before a wildcard.
+    /// address it is bound to before a wildcard. Of two that fit, the one of the
+    /// connection's own family: a connection that came in by an IPv6 socket is
+    /// shown with a mapped address, so 0.0.0.0:80 and [::]:80 are told apart.
     #[must_use]
     pub fn listener_of(&self, socket: &Socket) -> Option<&Socket> {
         let candidates = self.listeners.get(&(socket.ns, socket.local.port()))?;
         let own = socket.local.ip().to_canonical();
-        let listeners = || candidates.iter().filter_map(|&at| self.sockets.get(at));
-        listeners()
-            .find(|listener| listener.local.ip().to_canonical() == own)
-            .or_else(|| {
-                listeners().find(|listener| {
-                    listener.local.ip().is_unspecified()
-                        && (listener.local.is_ipv6() || own.is_ipv4())
-                })
-            })
+        let fit = |listener: &Socket| {
+            let bound = listener.local.ip().to_canonical();
+            let any = bound.is_unspecified() && (listener.local.is_ipv6() || own.is_ipv4());
+            (bound == own || any).then_some((
+                bound != own,
+                listener.local.is_ipv6() != socket.local.is_ipv6(),
+            ))
+        };
+        candidates
+            .iter()
+            .filter_map(|&at| self.sockets.get(at))
+            .filter_map(|listener| Some((fit(listener)?, listener)))
+            .min_by_key(|&(rank, _)| rank)
+            .map(|(_, listener)| listener)
     }
 
     /// The peer is on this very host and namespace: it cannot vanish without
@@ -161,5 +168,34 @@ impl HostFacts {
     pub fn peer_is_local(&self, socket: &Socket) -> bool {
         let peer = socket.remote.ip().to_canonical();
         peer.is_loopback() || self.addresses.contains(&(socket.ns, peer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::facts::sample::{Sample, socket};
+    use crate::tcp_state::TcpState;
+
+    #[test]
+    fn a_connection_finds_its_listener_by_address_then_by_family() {
+        let listener = |cookie, local| socket(cookie, TcpState::Listen, local, "0.0.0.0:0");
+        let facts = Sample::new()
+            .owned(listener(1, "[::]:80"), 1, "a", 3)
+            .owned(listener(2, "0.0.0.0:80"), 2, "b", 3)
+            .owned(listener(3, "10.0.0.9:80"), 3, "c", 3)
+            .owned(listener(4, "[::]:81"), 4, "d", 3)
+            .facts();
+        for (local, cookie) in [
+            ("10.0.0.1:80", Some(2)),
+            ("[::ffff:10.0.0.1]:80", Some(1)),
+            ("10.0.0.9:80", Some(3)),
+            ("[fd00::1]:80", Some(1)),
+            ("10.0.0.1:81", Some(4)),
+            ("10.0.0.1:82", None),
+        ] {
+            let connection = socket(9, TcpState::Established, local, "10.0.0.2:4000");
+            let found = facts.listener_of(&connection).map(|found| found.cookie.0);
+            assert_eq!(found, cookie, "{local}");
+        }
     }
 }

@@ -14,6 +14,15 @@ macro_rules! rules {
 
 rules! {
     close_wait_leak,
+    accept_stuck,
+    listen_overflow,
+    zero_window,
+    reader_stuck,
+    fd_exhaustion,
+    sysctl_stale,
+    orphans,
+    inherited_fd,
+    dead_held,
 }
 
 /// The rule with this id.
