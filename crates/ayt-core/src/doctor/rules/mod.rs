@@ -13,6 +13,7 @@ macro_rules! rules {
 }
 
 rules! {
+    half_open,
     close_wait_leak,
 }
 
