@@ -14,6 +14,7 @@ macro_rules! rules {
 
 rules! {
     half_open,
+    no_keepalive,
     close_wait_leak,
 }
 
