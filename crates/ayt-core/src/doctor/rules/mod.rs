@@ -15,6 +15,7 @@ macro_rules! rules {
 rules! {
     half_open,
     no_keepalive,
+    keepalive_slow,
     close_wait_leak,
 }
 
