@@ -16,6 +16,7 @@ rules! {
     half_open,
     no_keepalive,
     keepalive_slow,
+    user_timeout_conflict,
     close_wait_leak,
 }
 
