@@ -18,6 +18,7 @@ rules! {
     keepalive_slow,
     user_timeout_conflict,
     close_wait_leak,
+    fin_wait_2_stuck,
 }
 
 /// The rule with this id.
