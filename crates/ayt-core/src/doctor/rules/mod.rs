@@ -19,6 +19,7 @@ rules! {
     user_timeout_conflict,
     close_wait_leak,
     fin_wait_2_stuck,
+    time_wait_pressure,
 }
 
 /// The rule with this id.
