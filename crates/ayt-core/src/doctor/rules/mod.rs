@@ -14,6 +14,7 @@ macro_rules! rules {
 
 rules! {
     half_open,
+    ghost_family,
     no_keepalive,
     keepalive_slow,
     user_timeout_conflict,
