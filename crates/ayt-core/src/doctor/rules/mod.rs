@@ -18,6 +18,7 @@ rules! {
     no_keepalive,
     keepalive_slow,
     user_timeout_conflict,
+    middlebox_idle,
     close_wait_leak,
     fin_wait_2_stuck,
     time_wait_pressure,
