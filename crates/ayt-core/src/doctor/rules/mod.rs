@@ -15,6 +15,7 @@ macro_rules! rules {
 rules! {
     half_open,
     ghost_family,
+    retransmitting,
     no_keepalive,
     keepalive_slow,
     user_timeout_conflict,
