@@ -6,6 +6,7 @@
 //! - [`doctor`]: rules that say what is wrong;
 //! - [`probe`]: asking a connection's peer whether it is there, as a state
 //!   machine without I/O;
+//! - [`middleboxes`]: how long boxes on the way remember an idle connection;
 //! - [`verdict`] and [`cause`]: the words in which all of ayt answers.
 #![forbid(unsafe_code)]
 
@@ -16,6 +17,7 @@ pub mod fact;
 pub mod facts;
 pub mod filter;
 pub mod keepalive;
+pub mod middleboxes;
 pub mod probe;
 pub mod tcp_state;
 pub mod verdict;

@@ -5,6 +5,8 @@
 //! name in [`rules`]. Rules only read: no clock, no I/O.
 
 mod finding;
+mod group;
+mod guard;
 mod limits;
 pub mod rules;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::fact::Fact;
 
-/// Index of a namespace in [`super::HostFacts::namespaces`].
+/// Index of a namespace in [`super::HostParts::namespaces`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NsId(pub u16);
 

@@ -79,6 +79,14 @@ pub(crate) fn keepalive(idle_s: u32, interval_s: u32, count: u32) -> Keepalive {
     }
 }
 
+/// Keepalive that is off, with the kernel's defaults behind it.
+pub(crate) fn keepalive_off() -> Keepalive {
+    Keepalive {
+        enabled: false,
+        ..keepalive(7200, 75, 9)
+    }
+}
+
 /// A process with plenty of descriptors left.
 pub(crate) fn process(pid: u32, command: &str) -> Process {
     Process {

@@ -1,8 +1,8 @@
 //! Asks the peers of live connections whether they are there.
 //!
-//! [`inspect`] looks at each connection through a duplicate of its descriptor
-//! and chooses the engine; [`run`] asks, watches for answers and puts back;
-//! [`journal`] remembers what has to be put back. The decisions are those of
+//! `inspect` looks at each connection through a duplicate of its descriptor
+//! and chooses the engine; `run` asks, watches for answers and puts back;
+//! `journal` remembers what has to be put back. The decisions are those of
 //! [`ayt_core::probe`].
 
 mod ask;

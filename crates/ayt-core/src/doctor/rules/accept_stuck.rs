@@ -19,7 +19,7 @@ use culprit::Culprit;
 use threads::Descriptors;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     id: "accept-stuck",
     summary: "a program does not accept the connections that wait for it",
     explanation: "\

@@ -1,14 +1,13 @@
 //! `close-wait-leak`: the peer closed; the own program never does.
 
-use std::collections::BTreeMap;
-
+use crate::doctor::group::{Group, by_service, ms};
 use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
 use crate::duration::Ms;
 use crate::facts::{HostFacts, Socket};
 use crate::tcp_state::TcpState;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     id: "close-wait-leak",
     summary: "a program does not close connections that its peers have closed",
     explanation: "\
@@ -17,11 +16,11 @@ this side to close as well. No timer ends this state (RFC 9293 3.3.2): a program
 that never closes keeps the socket, its memory and its descriptor until it exits, \
 and meets \"too many open files\" on the way.
 
-ayt counts, by process and local port, the CLOSE_WAIT sockets that have a \
-descriptor, have nothing queued to send, and have been in the state for a minute \
-(or, from three of one kind on, for two seconds). The age is a lower bound: the \
-kernel exports none, and the last acknowledgement is not older than the FIN \
-unless the program went on sending. A program may half-close on purpose and \
+ayt counts, by program and local port (or remote endpoint, where this side had \
+connected), the CLOSE_WAIT sockets that have a descriptor, have nothing queued to \
+send, and have been in the state for a minute (or, from three of one kind on, for \
+two seconds). The age is a lower bound: the kernel exports none, and the last \
+acknowledgement is not older than the FIN unless the program went on sending. A program may half-close on purpose and \
 still send; one that is sending is not accused. A connection pool that looks at \
 its idle connections only now and then shows a few that go away by themselves.
 
@@ -34,28 +33,18 @@ then restart it before its descriptors run out",
 };
 
 fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
-    let mut leaks: BTreeMap<(u32, u16), Vec<(&Socket, u64)>> = BTreeMap::new();
-    for socket in &facts.sockets {
-        let (TcpState::CloseWait, Some(age)) = (socket.state, socket.age_at_least_ms()) else {
-            continue;
-        };
-        let Some(owner) = facts.owners_of(socket).first() else {
-            continue;
-        };
-        if socket.send_queue == 0 && u128::from(age) >= limits.pile_after.as_millis() {
-            leaks
-                .entry((owner.pid, socket.local.port()))
-                .or_default()
-                .push((socket, age));
-        }
-    }
-    let findings = leaks
-        .into_iter()
-        .filter_map(|((pid, port), sockets)| {
-            let oldest = sockets.iter().map(|&(_, age)| age).max()?;
-            let certain = u128::from(oldest) >= limits.stuck_after.as_millis();
-            (certain || sockets.len() >= limits.pile)
-                .then(|| finding(facts, pid, port, &sockets, oldest))
+    let owed = facts.sockets.iter().filter(|socket| {
+        socket.state == TcpState::CloseWait
+            && socket.inode != 0
+            && socket.send_queue == 0
+            && socket.age_at_least_ms() >= Some(ms(limits.pile_after))
+    });
+    let findings = by_service(facts, owed.map(|socket| (socket, ())))
+        .iter()
+        .filter_map(|group| {
+            let oldest = group.span(Socket::age_at_least_ms)?.most;
+            let certain = oldest >= ms(limits.stuck_after);
+            (certain || group.count() >= limits.pile).then(|| finding(group, oldest))
         })
         .collect();
     Outcome {
@@ -64,39 +53,23 @@ fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
     }
 }
 
-fn finding(
-    facts: &HostFacts,
-    pid: u32,
-    port: u16,
-    sockets: &[(&Socket, u64)],
-    oldest: u64,
-) -> Finding {
-    let command = facts
-        .processes
-        .get(&pid)
-        .map_or("?", |process| process.command.as_str());
-    let count = sockets.len();
-    let unread: u64 = sockets
-        .iter()
-        .map(|(socket, _)| u64::from(socket.receive_queue))
-        .sum();
-    let plural = if count == 1 { "" } else { "s" };
-    let mut finding = Finding::new(
-        &RULE,
-        Severity::Critical,
-        format!(
-            "{command} (pid {pid}) has not closed {count} connection{plural} on port {port} \
-             that the peer closed at least {} ago",
-            Ms(oldest)
-        ),
-    )
-    .evidence("count", Value::Count(count as u64))
-    .evidence("oldest_age_at_least_ms", Value::Millis(oldest))
-    .evidence("unread_bytes", Value::Bytes(unread));
-    for &(socket, age) in sockets {
-        finding = finding.socket_with_note(facts, socket, format!("at least {}", Ms(age)));
-    }
-    finding
+fn finding(group: &Group<'_, ()>, oldest: u64) -> Finding {
+    let unread = group.sockets.iter();
+    let unread: u64 = unread.map(|socket| u64::from(socket.receive_queue)).sum();
+    let summary = format!(
+        "{} has not closed {} {} that the peer closed at least {} ago",
+        group.who(),
+        group.connections(""),
+        group.place(),
+        Ms(oldest)
+    );
+    group
+        .finding(&RULE, Severity::Critical, summary, |socket| {
+            let age = socket.age_at_least_ms();
+            age.map_or_else(String::new, |age| format!("at least {}", Ms(age)))
+        })
+        .evidence("oldest_age_at_least_ms", Value::Millis(oldest))
+        .evidence("unread_bytes", Value::Bytes(unread))
 }
 
 #[cfg(test)]
@@ -144,6 +117,21 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_never_closes_is_one_culprit() {
+        let crawler = (1..=5).fold(Sample::new(), |sample, at| {
+            let mut socket = close_wait(at, 2_500);
+            socket.local = format!("10.0.0.1:{}", 40_000 + at).parse().unwrap();
+            socket.remote = format!("10.0.1.{at}:443").parse().unwrap();
+            sample.owned(socket, 9, "crawler", at)
+        });
+        assert_eq!(
+            run(crawler).findings[0].summary,
+            "crawler (pid 9) has not closed 5 connections to 5 remote endpoints that the peer \
+             closed at least 2.5s ago"
+        );
+    }
+
+    #[test]
     fn silent_on_a_fresh_one_on_one_still_sending_and_on_living_connections() {
         let mut sending = close_wait(2, 61_000);
         sending.send_queue = 100;
@@ -160,6 +148,9 @@ mod tests {
     fn a_leak_without_account_of_time_is_not_guessed() {
         let mut unknown = close_wait(1, 61_000);
         unknown.tcp = None;
-        assert_eq!(run(Sample::new().owned(unknown, 1, "a", 3)), Outcome::default());
+        assert_eq!(
+            run(Sample::new().owned(unknown, 1, "a", 3)),
+            Outcome::default()
+        );
     }
 }

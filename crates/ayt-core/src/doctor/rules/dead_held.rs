@@ -7,7 +7,7 @@ use crate::fact::{Fact, Partial};
 use crate::facts::{DeadHeld, HostFacts};
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     id: "dead-held",
     summary: "a program keeps descriptors whose connections no longer exist",
     explanation: "\

@@ -11,7 +11,7 @@ use crate::facts::{HostFacts, Owner, Process, Socket};
 use crate::tcp_state::TcpState;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     id: "fd-exhaustion",
     summary: "a process has used up nearly all its file descriptors",
     explanation: "\

@@ -13,7 +13,7 @@ use crate::facts::{HostFacts, NsId, Owner, Process, Socket};
 use crate::tcp_state::TcpState;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     id: "inherited-fd",
     summary: "another program still holds a connection, so closing it sends no FIN",
     explanation: "\

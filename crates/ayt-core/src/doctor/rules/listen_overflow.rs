@@ -12,7 +12,7 @@ use crate::facts::{Counters, HostFacts, Namespace, NsId, SecondLook, Socket};
 use crate::tcp_state::TcpState;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     id: "listen-overflow",
     summary: "new connections are dropped at a full accept queue",
     explanation: "\

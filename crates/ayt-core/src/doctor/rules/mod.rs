@@ -1,29 +1,51 @@
 //! The rules: one file each. To add one, write `rules/<name>.rs` with a
-//! `pub const RULE: Rule`, and add its name to the list below.
+//! `pub(super) const RULE: Rule`, and name it in the two lists below: a rule that
+//! is not in [`ALL`] is dead code, which the lints refuse.
 
 use super::Rule;
 
-macro_rules! rules {
-    ($($name:ident),* $(,)?) => {
-        $(pub mod $name;)*
+mod accept_stuck;
+mod close_wait_leak;
+mod dead_held;
+mod fd_exhaustion;
+mod fin_wait_2_stuck;
+mod ghost_family;
+mod half_open;
+mod inherited_fd;
+mod keepalive_slow;
+mod listen_overflow;
+mod middlebox_idle;
+mod no_keepalive;
+mod orphans;
+mod reader_stuck;
+mod retransmitting;
+mod sysctl_stale;
+mod time_wait_pressure;
+mod user_timeout_conflict;
+mod zero_window;
 
-        /// Every rule, in the order in which their findings are told.
-        pub const ALL: &[&Rule] = &[$(&$name::RULE),*];
-    };
-}
-
-rules! {
-    close_wait_leak,
-    accept_stuck,
-    listen_overflow,
-    zero_window,
-    reader_stuck,
-    fd_exhaustion,
-    sysctl_stale,
-    orphans,
-    inherited_fd,
-    dead_held,
-}
+/// Every rule, in the order in which their findings are told.
+pub const ALL: &[&Rule] = &[
+    &accept_stuck::RULE,
+    &half_open::RULE,
+    &ghost_family::RULE,
+    &retransmitting::RULE,
+    &close_wait_leak::RULE,
+    &dead_held::RULE,
+    &fd_exhaustion::RULE,
+    &listen_overflow::RULE,
+    &reader_stuck::RULE,
+    &zero_window::RULE,
+    &fin_wait_2_stuck::RULE,
+    &time_wait_pressure::RULE,
+    &orphans::RULE,
+    &inherited_fd::RULE,
+    &no_keepalive::RULE,
+    &keepalive_slow::RULE,
+    &user_timeout_conflict::RULE,
+    &middlebox_idle::RULE,
+    &sysctl_stale::RULE,
+];
 
 /// The rule with this id.
 #[must_use]

@@ -13,7 +13,7 @@ use crate::facts::{HostFacts, NsId, Socket, TimerKind};
 use crate::tcp_state::TcpState;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     id: "orphans",
     summary: "many closed connections that the kernel cannot finish",
     explanation: "\

@@ -13,7 +13,7 @@ use crate::facts::{HostFacts, Socket};
 use crate::tcp_state::TcpState;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     id: "reader-stuck",
     summary: "a program does not read what its peers have sent",
     explanation: "\

@@ -9,7 +9,7 @@ use crate::fact::{Fact, Partial, Why};
 use crate::facts::{HostFacts, Namespace, Sysctls};
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     id: "sysctl-stale",
     summary: "kernel settings from old advice that do harm",
     explanation: "\

@@ -12,7 +12,7 @@ use crate::facts::{HostFacts, Socket, TimerKind};
 use crate::verdict::Verdict;
 
 /// The rule.
-pub const RULE: Rule = Rule {
+pub(super) const RULE: Rule = Rule {
     id: "zero-window",
     summary: "a peer's program does not read, and data for it waits here",
     explanation: "\
