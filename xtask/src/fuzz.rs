@@ -33,7 +33,11 @@ pub(crate) struct Args {
 
 /// The flags that cargo-fuzz gives as well, less the sanitizer: edges counted,
 /// their addresses known, comparisons traced so that magic numbers are found.
+/// Short memory comparisons (`strip_prefix(b"AYT1")`) become plain ones first:
+/// the code generator would do so anyway, but after the tracing was put in, and
+/// the search would never see them.
 const COVERAGE: &[&str] = &[
+    "-Cpasses=function(expand-memcmp)",
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
     "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
