@@ -129,9 +129,9 @@ struct Wine {
 
 impl Wine {
     fn new() -> Result<Self> {
-        let prefix = paths::target().join("windows/wine");
-        std::fs::create_dir_all(&prefix)?;
-        Ok(Self { prefix })
+        Ok(Self {
+            prefix: paths::fresh_dir("windows/wine")?,
+        })
     }
 
     fn command(&self, program: &str) -> Command {
@@ -157,8 +157,12 @@ impl Wine {
 
 impl Drop for Wine {
     fn drop(&mut self) {
-        // Ends the processes of our prefix, no others.
-        let _ended_already = self.command(WINESERVER).arg("-k").status();
+        // Ends the processes of our prefix, no others, and waits for them.
+        for option in ["-k", "-w"] {
+            let _ended_already = self.command(WINESERVER).arg(option).status();
+        }
+        // It is large, and made anew within seconds.
+        let _removed_by_hand = std::fs::remove_dir_all(&self.prefix);
     }
 }
 
