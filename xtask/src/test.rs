@@ -179,7 +179,9 @@ fn cargo_test(rest: &[String]) -> Result<Tally> {
     let mut command = cargo();
     command
         .current_dir(crate::paths::root())
-        .args(["test", "--workspace", "--locked", "--no-fail-fast"])
+        .args(["test", "--locked", "--no-fail-fast"])
+        // A package named by hand would be lost beside --workspace.
+        .args((!names_package(rest)).then_some("--workspace"))
         .args(rest)
         .stdout(Stdio::piped());
     say(&command);
@@ -202,6 +204,12 @@ fn cargo_test(rest: &[String]) -> Result<Tally> {
         println!("{tally}");
         Err(Failed::new(&command, status).into())
     }
+}
+
+fn names_package(rest: &[String]) -> bool {
+    rest.iter()
+        .take_while(|word| *word != "--")
+        .any(|word| word.starts_with("-p") || word.starts_with("--package"))
 }
 
 #[cfg(test)]
