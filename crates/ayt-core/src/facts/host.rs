@@ -141,7 +141,7 @@ impl HostFacts {
     /// The listener a connection came in by: same namespace and port, and the
     /// address it is bound to before a wildcard. Of two that fit, the one of the
     /// connection's own family: a connection that came in by an IPv6 socket is
-    /// shown with a mapped address, so 0.0.0.0:80 and [::]:80 are told apart.
+    /// shown with a mapped address, so `0.0.0.0:80` and `[::]:80` are told apart.
     #[must_use]
     pub fn listener_of(&self, socket: &Socket) -> Option<&Socket> {
         let candidates = self.listeners.get(&(socket.ns, socket.local.port()))?;
