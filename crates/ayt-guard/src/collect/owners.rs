@@ -47,7 +47,8 @@ pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> V
     if let Some(hidden) = hidden(unowned, &scan.hidden) {
         parts.partial.push(hidden);
     }
-    if scan.namespaces_hidden > 0 {
+    // A look at named namespaces has all of them that it was asked for.
+    if scan.namespaces_hidden > 0 && what.filter.namespaces.is_empty() {
         parts.partial.push(Partial {
             what: format!(
                 "the network namespaces of {} processes are hidden",
