@@ -6,6 +6,7 @@ mod names;
 mod owners;
 mod tables;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ayt_core::fact::Partial;
@@ -53,6 +54,14 @@ pub enum CollectError {
     /// Not Linux.
     #[error("this command needs Linux: it asks the Linux kernel through sock_diag and /proc")]
     NeedsLinux,
+    /// The filter names namespaces, and none of them was found.
+    #[error("no network namespace is called {wanted}; there are: {known}")]
+    NoNamespace {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
     /// The kernel refused to list sockets.
     #[error("{operation}: {error}; {remedy}")]
     Refused {
@@ -96,9 +105,18 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
         ProcScan::default()
     });
     tables::others(what, &scan, &mut places, &mut parts);
+    let scan = owners::again_if_outrun(scan, &parts.sockets);
     let strays = owners::attach(what, scan, &mut parts);
     names::complete(&mut parts);
 
+    let known: Vec<String> = parts.namespaces.iter().map(|ns| ns.name.clone()).collect();
+    names::keep_wanted(&mut parts, &mut places, &what.filter);
+    if parts.namespaces.is_empty() {
+        return Err(CollectError::NoNamespace {
+            wanted: what.filter.namespaces.join(", "),
+            known: known.join(", "),
+        });
+    }
     let mut facts = HostFacts::new(parts);
     if !what.filter.is_empty() {
         facts = keep_matching(facts, &what.filter);
@@ -126,5 +144,12 @@ fn keep_matching(facts: HostFacts, filter: &Filter) -> HostFacts {
     let mut parts = facts.into_parts();
     let mut kept = keep.into_iter();
     parts.sockets.retain(|_| kept.next().unwrap_or(false));
+    let pids: BTreeSet<u32> = parts
+        .sockets
+        .iter()
+        .flat_map(|socket| parts.owners.of(socket.inode))
+        .map(|owner| owner.pid)
+        .collect();
+    parts.processes.retain(|pid, _| pids.contains(pid));
     HostFacts::new(parts)
 }

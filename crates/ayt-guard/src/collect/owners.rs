@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use ayt_core::fact::Partial;
-use ayt_core::facts::{HostParts, Owner, Owners};
+use ayt_core::facts::{HostParts, Owner, Owners, Socket};
 use ayt_core::filter::Filter;
 use ayt_sys::procfs::ProcScan;
-use ayt_sys::read_process;
+use ayt_sys::{read_process, scan_proc};
 use rustc_hash::FxHashSet;
 
 use super::Collect;
@@ -59,6 +59,23 @@ pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> V
         });
     }
     strays
+}
+
+/// A pass of fewer descriptors than this takes milliseconds.
+const QUICK_PASS: usize = 20_000;
+
+/// Takes the pass over /proc again where sockets were made since: they are in
+/// the tables, and their owners are not in the pass. On a large host the second
+/// pass would be outrun as well, and is not worth its time.
+pub(super) fn again_if_outrun(scan: ProcScan, sockets: &[Socket]) -> ProcScan {
+    let seen: FxHashSet<u32> = scan.owners.iter().map(|owner| owner.inode).collect();
+    let outrun = sockets
+        .iter()
+        .any(|socket| socket.inode != 0 && !seen.contains(&socket.inode));
+    if !outrun || scan.owners.len() > QUICK_PASS {
+        return scan;
+    }
+    scan_proc().unwrap_or(scan)
 }
 
 /// Which descriptors on sockets of no table the doctor looks at: a dead socket
