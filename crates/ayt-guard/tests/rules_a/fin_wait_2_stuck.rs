@@ -1,0 +1,1 @@
+//! `fin_wait_2_stuck`.

@@ -1,0 +1,1 @@
+//! `middlebox_idle`.

@@ -1,0 +1,1 @@
+//! `user_timeout_conflict`.
