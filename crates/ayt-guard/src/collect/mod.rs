@@ -87,7 +87,7 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
             Ok((own, scan))
         })?
     };
-    let scan = scan.unwrap_or_else(|error| {
+    let mut scan = scan.unwrap_or_else(|error| {
         parts.partial.push(Partial {
             what: "owners and other network namespaces are hidden".to_owned(),
             why: error.to_string(),
@@ -96,6 +96,9 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
         ProcScan::default()
     });
     tables::others(what, &scan, &mut places, &mut parts);
+    if what.doctor.is_some() {
+        owners::catch_up(&mut scan, &parts);
+    }
     let strays = owners::attach(what, scan, &mut parts);
     names::complete(&mut parts);
 

@@ -3,13 +3,40 @@
 use std::collections::BTreeSet;
 
 use ayt_core::fact::Partial;
-use ayt_core::facts::{HostParts, Owner, Owners};
+use ayt_core::facts::{HostParts, NsId, Owner, Owners};
 use ayt_core::filter::Filter;
 use ayt_sys::procfs::ProcScan;
-use ayt_sys::read_process;
+use ayt_sys::{read_process, scan_proc};
 use rustc_hash::FxHashSet;
 
 use super::Collect;
+
+/// The namespace ayt runs in is entered first.
+const OWN: NsId = NsId(0);
+
+/// The pass over /proc has to come before the tables of other namespaces, to
+/// which it leads. Where these show sockets newer than the pass, a second one
+/// finds their owners.
+pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts) {
+    let others = parts.sockets.iter();
+    let others = others.filter(|socket| socket.ns != OWN && socket.inode != 0);
+    let mut late: FxHashSet<u32> = others.map(|socket| socket.inode).collect();
+    if late.is_empty() {
+        return;
+    }
+    for owner in &scan.owners {
+        late.remove(&owner.inode);
+    }
+    if late.is_empty() {
+        return;
+    }
+    // What cannot be read now was read before: nothing is lost.
+    let Ok(later) = scan_proc() else { return };
+    let owners = later.owners.into_iter();
+    scan.owners
+        .extend(owners.filter(|owner| late.contains(&owner.inode)));
+    scan.descriptors.extend(later.descriptors);
+}
 
 /// Puts owners and processes into the facts, says what is hidden, and returns
 /// the descriptors on sockets that are in none of the tables (when the doctor
