@@ -96,7 +96,7 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
             Ok((own, scan))
         })?
     };
-    let scan = scan.unwrap_or_else(|error| {
+    let mut scan = scan.unwrap_or_else(|error| {
         parts.partial.push(Partial {
             what: "owners and other network namespaces are hidden".to_owned(),
             why: error.to_string(),
@@ -105,7 +105,7 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
         ProcScan::default()
     });
     tables::others(what, &scan, &mut places, &mut parts);
-    let scan = owners::again_if_outrun(scan, &parts.sockets);
+    owners::catch_up(&mut scan, &parts, what.doctor.is_some());
     let strays = owners::attach(what, scan, &mut parts);
     names::complete(&mut parts);
 

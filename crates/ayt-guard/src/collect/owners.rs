@@ -3,13 +3,43 @@
 use std::collections::BTreeSet;
 
 use ayt_core::fact::Partial;
-use ayt_core::facts::{HostParts, Owner, Owners, Socket};
+use ayt_core::facts::{HostParts, Owner, Owners};
 use ayt_core::filter::Filter;
 use ayt_sys::procfs::ProcScan;
 use ayt_sys::{read_process, scan_proc};
 use rustc_hash::FxHashSet;
 
 use super::Collect;
+
+/// A pass over /proc that found fewer descriptors takes milliseconds.
+const QUICK_PASS: usize = 20_000;
+
+/// Where the tables show sockets newer than the pass over /proc, a second one
+/// finds their owners. (The pass has to come before the tables of other
+/// namespaces, to which it leads.) On a large host a list, which has to be
+/// quick, goes without: the second pass would be outrun as well.
+pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool) {
+    if scan.owners.len() > QUICK_PASS && !at_any_cost {
+        return;
+    }
+    let held = parts.sockets.iter().filter(|socket| socket.inode != 0);
+    let mut late: FxHashSet<u32> = held.map(|socket| socket.inode).collect();
+    if late.is_empty() {
+        return;
+    }
+    for owner in &scan.owners {
+        late.remove(&owner.inode);
+    }
+    if late.is_empty() {
+        return;
+    }
+    // What cannot be read now was read before: nothing is lost.
+    let Ok(later) = scan_proc() else { return };
+    let owners = later.owners.into_iter();
+    scan.owners
+        .extend(owners.filter(|owner| late.contains(&owner.inode)));
+    scan.descriptors.extend(later.descriptors);
+}
 
 /// Puts owners and processes into the facts, says what is hidden, and returns
 /// the descriptors on sockets that are in none of the tables (when the doctor
@@ -59,23 +89,6 @@ pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> V
         });
     }
     strays
-}
-
-/// A pass of fewer descriptors than this takes milliseconds.
-const QUICK_PASS: usize = 20_000;
-
-/// Takes the pass over /proc again where sockets were made since: they are in
-/// the tables, and their owners are not in the pass. On a large host the second
-/// pass would be outrun as well, and is not worth its time.
-pub(super) fn again_if_outrun(scan: ProcScan, sockets: &[Socket]) -> ProcScan {
-    let seen: FxHashSet<u32> = scan.owners.iter().map(|owner| owner.inode).collect();
-    let outrun = sockets
-        .iter()
-        .any(|socket| socket.inode != 0 && !seen.contains(&socket.inode));
-    if !outrun || scan.owners.len() > QUICK_PASS {
-        return scan;
-    }
-    scan_proc().unwrap_or(scan)
 }
 
 /// Which descriptors on sockets of no table the doctor looks at: a dead socket
