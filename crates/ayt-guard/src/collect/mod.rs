@@ -9,7 +9,7 @@ mod tables;
 use std::time::Duration;
 
 use ayt_core::fact::Partial;
-use ayt_core::facts::{HostFacts, HostParts};
+use ayt_core::facts::{HostFacts, HostParts, Socket};
 use ayt_core::filter::Filter;
 use ayt_sys::procfs::ProcScan;
 use ayt_sys::scan_proc;
@@ -98,10 +98,13 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
     tables::others(what, &scan, &mut places, &mut parts);
     let strays = owners::attach(what, scan, &mut parts);
     names::complete(&mut parts);
+    if what.doctor.is_some() {
+        doctor::forget_settings(&what.filter, &mut parts);
+    }
 
     let mut facts = HostFacts::new(parts);
     if !what.filter.is_empty() {
-        facts = keep_matching(facts, &what.filter);
+        facts = keep_matching(facts, what);
     }
     let ask = match what.exact {
         Exact::Always => true,
@@ -117,11 +120,24 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
     Ok(facts)
 }
 
-fn keep_matching(facts: HostFacts, filter: &Filter) -> HostFacts {
+fn keep_matching(facts: HostFacts, what: &Collect) -> HostFacts {
+    let filter = &what.filter;
+    // A connection in an accept queue has no owner yet. To the doctor it is the
+    // business of whoever should accept it.
+    let owned = |socket: &Socket| match facts.listener_of(socket) {
+        Some(listener) if what.doctor.is_some() && socket.never_accepted() => {
+            filter.matches_owner(&facts, listener)
+        }
+        _ => filter.matches_owner(&facts, socket),
+    };
     let keep: Vec<bool> = facts
         .sockets
         .iter()
-        .map(|socket| filter.matches(&facts, socket))
+        .map(|socket| {
+            filter.matches_socket(socket)
+                && filter.matches_namespace(&facts, socket)
+                && owned(socket)
+        })
         .collect();
     let mut parts = facts.into_parts();
     let mut kept = keep.into_iter();

@@ -1,6 +1,6 @@
 //! Joins sockets and processes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ayt_core::fact::Partial;
 use ayt_core::facts::{HostParts, Owner, Owners};
@@ -11,10 +11,18 @@ use rustc_hash::FxHashSet;
 
 use super::Collect;
 
+/// Descriptors on sockets that are in none of the tables.
+pub(super) struct Strays {
+    /// The descriptors; `None` where a filter leaves them out.
+    pub(super) owners: Option<Vec<Owner>>,
+    /// Open descriptors of the processes that hold sockets.
+    pub(super) descriptors: BTreeMap<u32, u32>,
+}
+
 /// Puts owners and processes into the facts, says what is hidden, and returns
 /// the descriptors on sockets that are in none of the tables (when the doctor
 /// looks).
-pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> Vec<Owner> {
+pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> Strays {
     let mut inodes: FxHashSet<u32> =
         FxHashSet::with_capacity_and_hasher(parts.sockets.len(), rustc_hash::FxBuildHasher);
     inodes.extend(parts.sockets.iter().map(|socket| socket.inode));
@@ -22,10 +30,11 @@ pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> V
 
     let mut owners = scan.owners;
     let mut strays = Vec::new();
-    let look_at = strays_wanted(what);
+    let wanted = strays_wanted(what);
+    let pids = &what.filter.pids;
     owners.retain(|owner| {
         let ours = inodes.contains(&owner.inode);
-        if !ours && look_at(owner) {
+        if !ours && wanted && (pids.is_empty() || pids.contains(&owner.pid)) {
             strays.push(*owner);
         }
         ours
@@ -57,19 +66,21 @@ pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> V
             remedy: "run as root or grant CAP_SYS_PTRACE".to_owned(),
         });
     }
-    strays
+    Strays {
+        owners: wanted.then_some(strays),
+        descriptors: scan.descriptors,
+    }
 }
 
-/// Which descriptors on sockets of no table the doctor looks at: a dead socket
-/// has no state, peer or namespace left that a filter could judge.
-fn strays_wanted(what: &Collect) -> impl Fn(&Owner) -> bool + use<> {
-    let pids = what.filter.pids.clone();
+/// Whether the doctor looks at descriptors on sockets of no table: a dead socket
+/// has no state, peer or namespace left that a filter other than by process
+/// could judge.
+fn strays_wanted(what: &Collect) -> bool {
     let rest = Filter {
         pids: Vec::new(),
         ..what.filter.clone()
     };
-    let look = what.doctor.is_some() && rest.is_empty();
-    move |owner| look && (pids.is_empty() || pids.contains(&owner.pid))
+    what.doctor.is_some() && rest.is_empty()
 }
 
 /// Why sockets that have an inode have no visible owner. Where nothing is

@@ -58,10 +58,15 @@ fn three_of_128_wait_behind_a_read_of_a_ghost_and_reaping_it_frees_them() -> Don
     let haunted = haunt(&[])?;
     let (server, port) = (&haunted.server, haunted.server.port());
     let start = Instant::now();
-    let clients: Vec<_> = (0..3)
-        .map(|_| connect(&haunted.home, loopback(port)))
-        .collect();
-    wait_queued(&haunted.home, port, 3);
+    let mut clients = Vec::new();
+    for count in 1..=3 {
+        clients.push(connect(&haunted.home, loopback(port)));
+        wait_queued(&haunted.home, port, count);
+        // Ages are told in milliseconds, and these tell who came first.
+        let born = Instant::now();
+        let tick = Duration::from_millis(20);
+        eventually("a tick has passed", PATIENCE, || born.elapsed() > tick);
+    }
 
     let look = Look::of(&haunted.home);
     eventually("the ghost has been silent", PATIENCE, || {

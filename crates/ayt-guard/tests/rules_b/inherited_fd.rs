@@ -1,7 +1,10 @@
 //! A connection that another program has inherited.
 
+use std::collections::BTreeSet;
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 
+use ayt_core::facts::{HostFacts, Socket};
 use ayt_testbed::{Fixture, Need, Ns, Sshd, eventually};
 
 use crate::support::{Done, Look, PATIENCE, amount, connect, number, owners, peers};
@@ -69,14 +72,17 @@ fn sshd_and_its_children_are_well() -> Done {
     let port = ns.free_port(IpAddr::V4(Ipv4Addr::LOCALHOST))?;
     let addr = SocketAddr::from(([127, 0, 0, 1], port));
     let sshd = Sshd::start(&ns, addr, &[])?;
-    let clients = [connect(&ns, addr), connect(&ns, addr)];
+    let mut clients = [connect(&ns, addr), connect(&ns, addr)];
+    for client in &mut clients {
+        client.write_all(b"SSH-2.0-test\r\n")?;
+    }
     let look = Look::of(&ns);
-    // Two processes each hold a connection: the privileged one and the other.
+    // Two processes hold each connection, the privileged one and the other.
     let facts = eventually("the children are at work", PATIENCE, || {
         let facts = look.facts();
         let shared = |remote: SocketAddr| {
             let mut ours = facts.sockets.iter().filter(|one| one.local == addr);
-            ours.any(|one| one.remote == remote && facts.owners_of(one).len() >= 2)
+            ours.any(|one| one.remote == remote && holders(&facts, one) == 2)
         };
         let remotes = clients.iter().filter_map(|one| one.local_addr().ok());
         remotes.map(shared).all(|shared| shared).then_some(facts)
@@ -84,6 +90,11 @@ fn sshd_and_its_children_are_well() -> Done {
     assert_eq!(look.judge(&facts, RULE), Default::default());
     assert_eq!(sshd.addr(), addr);
     Ok(())
+}
+
+fn holders(facts: &HostFacts, socket: &Socket) -> usize {
+    let owners = facts.owners_of(socket).iter();
+    owners.map(|owner| owner.pid).collect::<BTreeSet<_>>().len()
 }
 
 #[test]

@@ -89,9 +89,11 @@ fn connections_closed_to_a_living_peer_are_well() -> Done {
         connect(&ns, server.addr()).write_all(b"bye")?;
     }
     let look = Look::of(&ns);
-    let facts = look.facts();
-    let waiting = |state| facts.sockets.iter().filter(move |one| one.state == state);
-    assert_eq!(waiting(TcpState::FinWait2).count(), 5);
+    let facts = eventually("five in FIN_WAIT_2", PATIENCE, || {
+        let facts = look.facts();
+        let half = facts.sockets.iter().filter(|one| one.state == TcpState::FinWait2);
+        (half.count() == 5).then_some(facts)
+    });
     assert_eq!(look.judge(&facts, RULE), Default::default());
     Ok(())
 }
