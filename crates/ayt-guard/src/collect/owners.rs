@@ -58,10 +58,10 @@ pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> S
     }
     if scan.namespaces_hidden > 0 {
         parts.partial.push(Partial {
-            what: format!(
-                "the network namespaces of {} processes are hidden",
-                scan.namespaces_hidden
-            ),
+            what: match scan.namespaces_hidden {
+                1 => "the network namespace of 1 process is hidden".to_owned(),
+                n => format!("the network namespaces of {n} processes are hidden"),
+            },
             why: "/proc/PID/ns/net may not be read".to_owned(),
             remedy: "run as root or grant CAP_SYS_PTRACE".to_owned(),
         });
@@ -91,8 +91,9 @@ fn hidden(unowned: usize, processes: &[u32]) -> Option<Partial> {
     }
     let why = if let Some(first) = processes.first() {
         format!(
-            "the descriptors of {} processes may not be read, such as /proc/{first}/fd",
-            processes.len()
+            "the descriptors of {} process{} may not be read, such as /proc/{first}/fd",
+            processes.len(),
+            if processes.len() == 1 { "" } else { "es" }
         )
     } else if proc_hides_processes() {
         "/proc is mounted with hidepid".to_owned()
