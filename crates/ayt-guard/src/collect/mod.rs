@@ -96,7 +96,7 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
         ProcScan::default()
     });
     tables::others(what, &scan, &mut places, &mut parts);
-    let strays = owners::attach(what, scan, &mut parts);
+    let strays = owners::attach(what, scan, &mut places, &mut parts);
     names::complete(&mut parts);
     if what.doctor.is_some() {
         doctor::forget_settings(&what.filter, &mut parts);

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ayt_core::fact::Partial;
-use ayt_core::facts::{HostParts, Owner, Owners};
+use ayt_core::facts::{HostParts, NsId, Owner, Owners, Socket};
 use ayt_core::filter::Filter;
 use ayt_sys::procfs::ProcScan;
-use ayt_sys::read_process;
+use ayt_sys::wire::request::state_mask;
+use ayt_sys::{read_process, scan_proc};
 use rustc_hash::FxHashSet;
 
 use super::Collect;
+use super::tables::{self, Places};
 
 /// Descriptors on sockets that are in none of the tables.
 pub(super) struct Strays {
@@ -22,7 +24,12 @@ pub(super) struct Strays {
 /// Puts owners and processes into the facts, says what is hidden, and returns
 /// the descriptors on sockets that are in none of the tables (when the doctor
 /// looks).
-pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> Strays {
+pub(super) fn attach(
+    what: &Collect,
+    scan: ProcScan,
+    places: &mut Places,
+    parts: &mut HostParts,
+) -> Strays {
     let mut inodes: FxHashSet<u32> =
         FxHashSet::with_capacity_and_hasher(parts.sockets.len(), rustc_hash::FxBuildHasher);
     inodes.extend(parts.sockets.iter().map(|socket| socket.inode));
@@ -43,7 +50,14 @@ pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> S
     for owner in &owners {
         inodes.remove(&owner.inode);
     }
-    let unowned = inodes.len();
+    if !inodes.is_empty()
+        && let Some(why) = why_hidden(&scan.hidden)
+    {
+        if inodes.len() <= FEW {
+            look_again(places, parts, &mut inodes, &mut owners);
+        }
+        parts.partial.extend(hidden(inodes.len(), why));
+    }
     let pids: BTreeSet<u32> = owners.iter().map(|owner| owner.pid).collect();
     parts.owners = Owners::new(owners);
     parts.processes = pids
@@ -53,9 +67,6 @@ pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> S
             Some((pid, process))
         })
         .collect();
-    if let Some(hidden) = hidden(unowned, &scan.hidden) {
-        parts.partial.push(hidden);
-    }
     if scan.namespaces_hidden > 0 {
         parts.partial.push(Partial {
             what: match scan.namespaces_hidden {
@@ -83,13 +94,52 @@ fn strays_wanted(what: &Collect) -> bool {
     what.doctor.is_some() && rest.is_empty()
 }
 
+/// So few sockets without an owner may be mere coming and going between the
+/// readings of the two sides, and a second reading is cheap.
+const FEW: usize = 256;
+
+/// Finds the owners of sockets that are newer than the pass over /proc, and
+/// leaves those out that have gone since the tables were read.
+fn look_again(
+    places: &mut Places,
+    parts: &HostParts,
+    unowned: &mut FxHashSet<u32>,
+    owners: &mut Vec<Owner>,
+) {
+    let Ok(scan) = scan_proc() else { return };
+    let found: Vec<Owner> = scan
+        .owners
+        .into_iter()
+        .filter(|owner| unowned.contains(&owner.inode))
+        .collect();
+    for owner in &found {
+        unowned.remove(&owner.inode);
+    }
+    owners.extend(found);
+    let concerned: BTreeSet<NsId> = parts
+        .sockets
+        .iter()
+        .filter(|socket| unowned.contains(&socket.inode))
+        .map(|socket| socket.ns)
+        .collect();
+    let mut left = Vec::new();
+    for place in places
+        .iter_mut()
+        .filter(|place| concerned.contains(&place.id))
+    {
+        let held = |socket: &Socket| unowned.contains(&socket.inode);
+        if tables::dump(place, state_mask(&[]), &mut left, held).is_err() {
+            return;
+        }
+    }
+    let left: FxHashSet<u32> = left.iter().map(|socket| socket.inode).collect();
+    unowned.retain(|inode| left.contains(inode));
+}
+
 /// Why sockets that have an inode have no visible owner. Where nothing is
 /// hidden it is no gap: the kernel, io_uring or a message in flight holds them.
-fn hidden(unowned: usize, processes: &[u32]) -> Option<Partial> {
-    if unowned == 0 {
-        return None;
-    }
-    let why = if let Some(first) = processes.first() {
+fn why_hidden(processes: &[u32]) -> Option<String> {
+    Some(if let Some(first) = processes.first() {
         format!(
             "the descriptors of {} process{} may not be read, such as /proc/{first}/fd",
             processes.len(),
@@ -101,8 +151,11 @@ fn hidden(unowned: usize, processes: &[u32]) -> Option<Partial> {
         "their processes are outside ayt's pid namespace".to_owned()
     } else {
         return None;
-    };
-    Some(Partial {
+    })
+}
+
+fn hidden(unowned: usize, why: String) -> Option<Partial> {
+    (unowned > 0).then(|| Partial {
         what: format!(
             "owners of {unowned} socket{} hidden",
             if unowned == 1 { " are" } else { "s are" }

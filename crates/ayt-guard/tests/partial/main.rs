@@ -89,7 +89,11 @@ fn root_sees_all() -> Done {
     let owners = told.partial.iter().filter(|one| one.contains("owners"));
     assert_eq!(owners.count(), 0, "{told:#?}");
     assert_eq!(told.sockets.len(), 7);
-    assert!(told.sockets.iter().all(|one| one.ends_with("owners 1 keepalive known")));
+    assert!(
+        told.sockets
+            .iter()
+            .all(|one| one.ends_with("owners 1 keepalive known"))
+    );
     Ok(())
 }
 
@@ -101,7 +105,10 @@ fn another_user_hides_the_owners_of_roots_sockets() -> Done {
     let scene = Scene::set()?;
     let told = scene.told(&format!("exec {NOBODY} \"$@\""))?;
     let owners = told.partial_of("owners of 7 sockets are hidden");
-    assert!(owners.contains("processes may not be read, such as /proc/"), "{owners}");
+    assert!(
+        owners.contains("processes may not be read, such as /proc/"),
+        "{owners}"
+    );
     assert!(owners.ends_with(REMEDY), "{owners}");
     let namespaces = told.partial_of("the network namespaces of ");
     assert!(namespaces.ends_with("run as root or grant CAP_SYS_PTRACE"));
@@ -123,11 +130,17 @@ fn a_stuck_program_is_found_though_its_name_is_hidden() -> Done {
     let scene = Scene::set()?;
     let stuck = Fixture::start(&scene.ns, ["no-accept"])?;
     let addr = stuck.addr();
-    let _waiting = scene.ns.run(|| TcpStream::connect_timeout(&addr, PATIENCE))?;
+    let _waiting = scene
+        .ns
+        .run(|| TcpStream::connect_timeout(&addr, PATIENCE))?;
     let told = scene.told(&format!("exec {NOBODY} \"$@\""))?;
-    let finding = told.findings.iter().find(|one| one.starts_with("accept-stuck "));
+    let finding = told
+        .findings
+        .iter()
+        .find(|one| one.starts_with("accept-stuck "));
     let finding = finding.expect("a finding");
-    let who = format!("a program that ayt may not see does not accept on {addr}: its owner is hidden");
+    let who =
+        format!("a program that ayt may not see does not accept on {addr}: its owner is hidden");
     assert!(finding.contains(&who), "{finding}");
     Ok(())
 }
@@ -141,7 +154,10 @@ fn a_hidepid_mount_hides_them_as_well() -> Done {
     let mount = "mount -t proc -o hidepid=2 proc /proc";
     let told = Scene::set()?.told(&private(mount, NOBODY))?;
     let owners = told.partial_of("owners of 7 sockets are hidden");
-    assert!(owners.contains("| /proc is mounted with hidepid |"), "{owners}");
+    assert!(
+        owners.contains("| /proc is mounted with hidepid |"),
+        "{owners}"
+    );
     assert!(owners.ends_with(REMEDY), "{owners}");
     Ok(())
 }
@@ -154,7 +170,10 @@ fn without_proc_nothing_is_seen_and_the_remedy_is_to_mount_it() -> Done {
     let told = Scene::set()?.told(&private("mount -t tmpfs none /proc", ""))?;
     let error = told.error.as_deref().expect("an error");
     assert!(error.starts_with("list this host"), "{error}");
-    assert!(error.ends_with("mount /proc (mount -t proc proc /proc)"), "{error}");
+    assert!(
+        error.ends_with("mount /proc (mount -t proc proc /proc)"),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -220,7 +239,11 @@ fn can_forbid() -> bool {
 }
 
 /// `socket` in the table of system calls of this machine.
-const SOCKET: u32 = if cfg!(target_arch = "x86_64") { 41 } else { 198 };
+const SOCKET: u32 = if cfg!(target_arch = "x86_64") {
+    41
+} else {
+    198
+};
 const PIDFD_GETFD: u32 = 438;
 const AF_NETLINK: u32 = 16;
 
@@ -232,8 +255,14 @@ fn without_netlink_nothing_is_seen_and_the_policy_is_named() -> Done {
     let eperm = forbidden(&[(SOCKET, 1, Some(AF_NETLINK))]);
     let told = Scene::set()?.told(&eperm)?;
     let error = told.error.as_deref().expect("an error");
-    assert!(error.starts_with("list this host's TCP sockets: "), "{error}");
-    assert!(error.contains("seccomp or LSM policy forbids netlink"), "{error}");
+    assert!(
+        error.starts_with("list this host's TCP sockets: "),
+        "{error}"
+    );
+    assert!(
+        error.contains("seccomp or LSM policy forbids netlink"),
+        "{error}"
+    );
     Ok(())
 }
 
@@ -264,7 +293,10 @@ fn a_kernel_without_pidfd_getfd_still_shows_all_but_exact_settings() -> Done {
     let eperm = forbidden(&[(PIDFD_GETFD, 1, None)]);
     let told = elsewhere.told(&eperm);
     let gap = told.unknown_of("dead-held descriptors whose connections no longer exist");
-    assert!(gap.ends_with("run as root or grant CAP_SYS_PTRACE"), "{gap}");
+    assert!(
+        gap.ends_with("run as root or grant CAP_SYS_PTRACE"),
+        "{gap}"
+    );
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use ayt_guard::collect::{Collect, Exact, collect};
 use ayt_testbed::{Fixture, Need, Ns, fixture_binary};
 
 use crate::Done;
+use crate::look::Elsewhere;
 
 #[test]
 fn two_hundred_looks_among_short_lived_processes() -> Done {
@@ -72,6 +73,38 @@ fn two_hundred_looks_among_short_lived_processes() -> Done {
     });
     let born = born.into_inner();
     assert!(born > 50, "only {born} processes came and went");
+    Ok(())
+}
+
+/// In a container, owners outside its pid namespace are hidden; connections that
+/// end between two readings are not.
+#[test]
+fn churn_in_a_container_hides_nobody() -> Done {
+    if !Need::root() || !Need::program("unshare", "apt-get install util-linux") {
+        return Ok(());
+    }
+    let ns = Ns::new()?;
+    let fixture = fixture_binary()?.display().to_string();
+    // All ends with the shell, the first process of its pid namespace.
+    let inside = format!(
+        "sleep 60 | {fixture} churn --bind 127.0.0.1:7000 >/dev/null & \
+         sleep 60 | {fixture} crowd 127.0.0.1:7000 --number 8 >/dev/null 2>&1 & \
+         for look in 1 2 3 4 5 6 7 8 9 10; do \"$@\"; done"
+    );
+    let shell = format!("unshare --pid --fork --mount-proc sh -c '{inside}' sh \"$@\"");
+    let told = Elsewhere::new(&ns)?.told(&shell);
+    assert_eq!(told.error, None);
+    assert!(told.sockets.len() > 10, "the churn is seen: {told:?}");
+    assert_eq!(told.partial, [""; 0]);
+
+    // The test's own connection: its owner is outside.
+    let server = Fixture::start(&ns, ["serve"])?;
+    let addr = server.addr();
+    let _outside = ns.run(|| TcpStream::connect(addr))?;
+    let outside = "exec unshare --pid --fork --mount-proc \"$@\"";
+    let told = Elsewhere::new(&ns)?.told(outside);
+    let owners = told.partial_of("owners of 3 sockets are hidden");
+    assert!(owners.contains("their processes are outside ayt's pid namespace"));
     Ok(())
 }
 

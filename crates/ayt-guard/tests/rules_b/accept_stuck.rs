@@ -189,10 +189,7 @@ fn a_server_that_accepts_and_idle_clients_are_well() -> Done {
     }
     let ns = Ns::new()?;
     let server = Fixture::start(&ns, ["serve"])?;
-    let _clients = [
-        connect(&ns, server.addr()),
-        connect(&ns, server.addr()),
-    ];
+    let _clients = [connect(&ns, server.addr()), connect(&ns, server.addr())];
     Look::of(&ns).silent_soon(RULE);
     Ok(())
 }
@@ -206,10 +203,7 @@ fn a_pool_of_which_all_threads_are_stuck() -> Done {
     let server = Fixture::start(&ns, ["stuck-accept", "--workers", "3"])?;
     let _held: Vec<_> = (0..3).map(|_| connect(&ns, server.addr())).collect();
     let fds: Vec<u32> = (0..3).map(|_| number(&server, "stuck", "fd")).collect();
-    let _waiting = [
-        connect(&ns, server.addr()),
-        connect(&ns, server.addr()),
-    ];
+    let _waiting = [connect(&ns, server.addr()), connect(&ns, server.addr())];
     wait_queued(&ns, server.port(), 2);
     let finding = Look::of(&ns).one(RULE);
     assert_eq!(amount(&finding, "waiting"), 2);
@@ -230,15 +224,16 @@ fn a_stopped_server_is_named_as_such_until_it_goes_on() -> Done {
     let ns = Ns::new()?;
     let server = Fixture::start(&ns, ["serve"])?;
     server.freeze()?;
-    let _waiting = [
-        connect(&ns, server.addr()),
-        connect(&ns, server.addr()),
-    ];
+    let _waiting = [connect(&ns, server.addr()), connect(&ns, server.addr())];
     let look = Look::of(&ns);
     let finding = look.one(RULE);
     assert_eq!(finding.severity, Severity::Critical);
     let pid = server.pid();
-    assert!(finding.summary.contains(&format!("process {pid} is stopped")));
+    assert!(
+        finding
+            .summary
+            .contains(&format!("process {pid} is stopped"))
+    );
     assert!(finding.remedy.starts_with(&format!("`kill -CONT {pid}`")));
     assert_eq!(amount(&finding, "waiting"), 2);
     server.thaw()?;

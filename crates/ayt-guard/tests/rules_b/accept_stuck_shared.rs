@@ -7,9 +7,7 @@ use ayt_core::doctor::Outcome;
 use ayt_core::tcp_state::TcpState;
 use ayt_testbed::{Fixture, Need, Ns, eventually};
 
-use crate::support::{
-    Done, Look, PATIENCE, amount, connect, number, owners, text, wait_queued,
-};
+use crate::support::{Done, Look, PATIENCE, amount, connect, number, owners, text, wait_queued};
 
 const RULE: &str = "accept-stuck";
 
@@ -22,7 +20,10 @@ fn fill(ns: &Ns, addr: SocketAddr, waiting: usize) -> Vec<TcpStream> {
         let queued = |row: &ayt_testbed::TcpRow| {
             row.local == addr && row.state == ayt_testbed::TcpState::Listen
         };
-        let longest = rows.iter().filter(|row| queued(row)).map(|row| row.rx_queue);
+        let longest = rows
+            .iter()
+            .filter(|row| queued(row))
+            .map(|row| row.rx_queue);
         longest.max() >= Some(u32::try_from(waiting).expect("few"))
     });
     clients
@@ -59,7 +60,14 @@ fn beside_a_busy_one_the_lengths_of_the_queues_prove_who_is_stuck() -> Done {
     let ns = Ns::new()?;
     let stuck = Fixture::start(&ns, ["stuck-accept", "--reuseport"])?;
     let addr = stuck.addr().to_string();
-    let busy = ["busy-accept", "--reuseport", "--every", "20", "--bind", &addr];
+    let busy = [
+        "busy-accept",
+        "--reuseport",
+        "--every",
+        "20",
+        "--bind",
+        &addr,
+    ];
     let busy = Fixture::start(&ns, busy)?;
     let _clients = fill(&ns, stuck.addr(), 3);
     let _crowd = Fixture::start(&ns, ["crowd", &addr, "--number", "20"])?;
@@ -107,7 +115,10 @@ fn an_ordinary_python_server_that_waits_for_a_request() -> Done {
     let finding = Look::of(&ns).one(RULE);
     let program = format!("python3 (pid {})", server.pid());
     assert!(finding.summary.starts_with(&program), "{}", finding.summary);
-    assert_eq!(text(&finding, "blocked_on"), silent.local_addr()?.to_string());
+    assert_eq!(
+        text(&finding, "blocked_on"),
+        silent.local_addr()?.to_string()
+    );
     assert_eq!(amount(&finding, "waiting"), 2);
     assert_eq!(amount(&finding, "backlog"), 5);
     // It reads through a file object: recv or read, by the version of Python.
@@ -143,10 +154,7 @@ fn one_look_is_too_few_to_accuse() -> Done {
     }
     let ns = Ns::new()?;
     let server = Fixture::start(&ns, ["no-accept"])?;
-    let _waiting = [
-        connect(&ns, server.addr()),
-        connect(&ns, server.addr()),
-    ];
+    let _waiting = [connect(&ns, server.addr()), connect(&ns, server.addr())];
     let outcome = Look::of(&ns).apart(None).run(RULE);
     assert!(outcome.findings.is_empty(), "{outcome:?}");
     assert_eq!(

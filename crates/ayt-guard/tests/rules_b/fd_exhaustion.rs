@@ -48,7 +48,9 @@ fn a_program_that_never_closes_is_told_from_a_busy_one_and_the_remedy_helps() ->
     for _ in 0..40 {
         connect(&ns, leaky.addr()).write_all(b"bye")?;
     }
-    eventually("it holds them all", PATIENCE, || descriptors(pid) == idle + 40);
+    eventually("it holds them all", PATIENCE, || {
+        descriptors(pid) == idle + 40
+    });
     let look = Look::of(&ns);
     look.silent(RULE);
     let limit = format!("--nofile={}:", idle + 42);

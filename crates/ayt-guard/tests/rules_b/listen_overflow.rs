@@ -10,7 +10,12 @@ const RULE: &str = "listen-overflow";
 fn dropped(look: &Look) -> bool {
     let facts = look.facts();
     let counters = facts.namespaces.iter().map(|ns| ns.counters.known());
-    let overflows = |name| counters.clone().flatten().filter_map(move |all| all.get(name));
+    let overflows = |name| {
+        counters
+            .clone()
+            .flatten()
+            .filter_map(move |all| all.get(name))
+    };
     overflows("TcpExt.ListenOverflows").any(|count| count > 0)
 }
 

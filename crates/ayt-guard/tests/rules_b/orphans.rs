@@ -91,7 +91,10 @@ fn connections_closed_to_a_living_peer_are_well() -> Done {
     let look = Look::of(&ns);
     let facts = eventually("five in FIN_WAIT_2", PATIENCE, || {
         let facts = look.facts();
-        let half = facts.sockets.iter().filter(|one| one.state == TcpState::FinWait2);
+        let half = facts
+            .sockets
+            .iter()
+            .filter(|one| one.state == TcpState::FinWait2);
         (half.count() == 5).then_some(facts)
     });
     assert_eq!(look.judge(&facts, RULE), Default::default());

@@ -78,7 +78,11 @@ fn a_single_thread_that_sits_elsewhere_is_named_with_its_call() -> Done {
     );
     let client = Fixture::start(&ns, ["tether", "--", "python3", "-c", &program])?;
     let finding = Look::of(&ns).one(RULE);
-    assert_eq!(finding.severity, Severity::Notice, "a client's, and not full");
+    assert_eq!(
+        finding.severity,
+        Severity::Notice,
+        "a client's, and not full"
+    );
     assert_eq!(owners(&finding)[0].0, client.pid());
     assert_eq!(amount(&finding, "unread_bytes"), 5);
     let thread = text(&finding, "thread");
