@@ -70,7 +70,8 @@ pub(super) fn others(what: &Collect, scan: &ProcScan, places: &mut Places, parts
                 Ok(ns) if known.insert(ns.inode()) => {
                     visit(what, name, ns, places, parts, &mut closed);
                 }
-                Ok(_) => {}
+                // A stale name is no namespace, so none is hidden.
+                Ok(_) | Err(SysError::Malformed { .. }) => {}
                 Err(error) => closed.push(error),
             }
         }

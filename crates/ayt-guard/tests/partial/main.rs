@@ -203,6 +203,19 @@ fn settings_that_cannot_be_read_are_no_clean_bill() -> Done {
     Ok(())
 }
 
+#[test]
+fn a_stale_name_of_a_namespace_hides_nothing() -> Done {
+    if !needs() {
+        return Ok(());
+    }
+    // The plain file is what is left of a name where its mount is not seen.
+    let stale = "mount -t tmpfs none /run; mkdir /run/netns; touch /run/netns/stale";
+    let told = Scene::set()?.told(&private(stale, ""))?;
+    let hidden = |one: &&String| one.contains("other network namespace");
+    assert_eq!(told.partial.iter().find(hidden), None);
+    Ok(())
+}
+
 /// A line of shell that forbids system calls: number, errno, and what the first
 /// argument must be for that, if it matters.
 fn forbidden(calls: &[(u32, u32, Option<u32>)]) -> String {

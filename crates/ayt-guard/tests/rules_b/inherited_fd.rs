@@ -84,8 +84,8 @@ fn sshd_and_its_children_are_well() -> Done {
             let mut ours = facts.sockets.iter().filter(|one| one.local == addr);
             ours.any(|one| one.remote == remote && holders(&facts, one) == 2)
         };
-        let remotes = clients.iter().filter_map(|one| one.local_addr().ok());
-        remotes.map(shared).all(|shared| shared).then_some(facts)
+        let mut remotes = clients.iter().filter_map(|one| one.local_addr().ok());
+        remotes.all(shared).then_some(facts)
     });
     assert_eq!(look.judge(&facts, RULE), Default::default());
     assert_eq!(sshd.addr(), addr);
