@@ -138,6 +138,8 @@ pub struct TcpInfo {
     pub bytes_acked: Option<u64>,
     /// The peer's receive window, bytes (Linux 5.4).
     pub snd_wnd: Option<u32>,
+    /// Our own receive window, bytes, as last told to the peer (Linux 6.2).
+    pub rcv_wnd: Option<u32>,
 }
 
 impl TcpInfo {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ayt_core::fact::Partial;
-use ayt_core::facts::{HostFacts, HostParts};
+use ayt_core::facts::{HostFacts, HostParts, Socket};
 use ayt_core::filter::Filter;
 use ayt_sys::procfs::ProcScan;
 use ayt_sys::scan_proc;
@@ -106,9 +106,8 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
     });
     tables::others(what, &scan, &mut places, &mut parts);
     owners::catch_up(&mut scan, &parts, what.doctor.is_some());
-    let strays = owners::attach(what, scan, &mut parts);
+    let strays = owners::attach(what, scan, &mut places, &mut parts);
     names::complete(&mut parts);
-
     let known: Vec<String> = parts.namespaces.iter().map(|ns| ns.name.clone()).collect();
     names::keep_wanted(&mut parts, &mut places, &what.filter);
     if parts.namespaces.is_empty() {
@@ -119,7 +118,7 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
     }
     let mut facts = HostFacts::new(parts);
     if !what.filter.is_empty() {
-        facts = keep_matching(facts, &what.filter);
+        facts = keep_matching(facts, what);
     }
     let ask = match what.exact {
         Exact::Always => true,
@@ -135,11 +134,24 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
     Ok(facts)
 }
 
-fn keep_matching(facts: HostFacts, filter: &Filter) -> HostFacts {
+fn keep_matching(facts: HostFacts, what: &Collect) -> HostFacts {
+    let filter = &what.filter;
+    // A connection in an accept queue has no owner yet. To the doctor it is the
+    // business of whoever should accept it.
+    let owned = |socket: &Socket| match facts.listener_of(socket) {
+        Some(listener) if what.doctor.is_some() && socket.never_accepted() => {
+            filter.matches_owner(&facts, listener)
+        }
+        _ => filter.matches_owner(&facts, socket),
+    };
     let keep: Vec<bool> = facts
         .sockets
         .iter()
-        .map(|socket| filter.matches(&facts, socket))
+        .map(|socket| {
+            filter.matches_socket(socket)
+                && filter.matches_namespace(&facts, socket)
+                && owned(socket)
+        })
         .collect();
     let mut parts = facts.into_parts();
     let mut kept = keep.into_iter();

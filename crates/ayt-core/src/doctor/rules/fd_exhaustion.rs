@@ -66,6 +66,9 @@ fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
     }
     if !short.is_empty() {
         count_sockets(facts, &mut short);
+        // A process without a descriptor on any of these connections is none of
+        // this look's: a filter left its own out.
+        short.retain(|_, (_, _, account)| account.concerned());
     }
     Outcome {
         findings: short
@@ -93,6 +96,10 @@ fn count_sockets(facts: &HostFacts, short: &mut BTreeMap<u32, (u64, u64, Account
 }
 
 impl Account {
+    fn concerned(&self) -> bool {
+        !self.states.is_empty() || self.dead_held > 0
+    }
+
     fn add(&mut self, socket: &Socket, owner: Owner) {
         *self.states.entry(socket.state).or_default() += 1;
         if socket.state == TcpState::CloseWait {

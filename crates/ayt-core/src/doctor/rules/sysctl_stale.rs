@@ -264,7 +264,10 @@ fn unknown(namespace: &Namespace) -> Option<Partial> {
         .0
         .values()
         .filter_map(|value| match value {
-            Fact::Unknown(Why::NoRight { remedy, .. }) => Some((value.why()?, remedy)),
+            Fact::Unknown(why @ Why::NoRight { remedy, .. }) => Some((why, remedy.as_str())),
+            Fact::Unknown(why @ Why::Failed { .. }) => {
+                Some((why, "make /proc/sys/net readable: mount -t proc proc /proc"))
+            }
             _ => None,
         });
     let (why, remedy) = refused.next()?;
@@ -275,6 +278,6 @@ fn unknown(namespace: &Namespace) -> Option<Partial> {
     Some(Partial {
         what,
         why: why.to_string(),
-        remedy: remedy.clone(),
+        remedy: remedy.to_owned(),
     })
 }
