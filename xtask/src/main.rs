@@ -10,6 +10,7 @@
 
 mod apt;
 mod bench;
+mod demo;
 mod dist;
 mod elf;
 mod fuzz;
@@ -17,6 +18,7 @@ mod paths;
 mod run;
 mod test;
 mod tidy;
+mod tour;
 mod windows;
 
 use std::process::ExitCode;
@@ -43,6 +45,10 @@ enum Chore {
     Dist,
     /// Prove that the product builds, and explains itself, where there is no Linux
     Windows,
+    /// Make ghosts, a leak and a stuck server, to try ayt on
+    Demo,
+    /// Run the commands of docs/tour.md for real and record what they print
+    Tour(tour::Args),
     /// Measure, with the peers beside it
     Bench(bench::Args),
 }
@@ -54,6 +60,8 @@ fn main() -> ExitCode {
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Dist => dist::run(),
         Chore::Windows => windows::run(),
+        Chore::Demo => demo::run(),
+        Chore::Tour(args) => tour::run(&args),
         Chore::Bench(args) => bench::run(&args),
     };
     match result {

@@ -163,7 +163,7 @@ fn failed(error: &SysError) -> Why {
         // EOPNOTSUPP.
         Some(95) => Why::KernelTooOld {
             what: "SOCK_DESTROY (CONFIG_INET_DIAG_DESTROY)",
-            since: "4.9",
+            since: "4.5",
         },
         _ => Why::Failed {
             operation: "destroy a connection".to_owned(),

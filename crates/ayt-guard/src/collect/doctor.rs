@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use ayt_core::fact::{Fact, Partial, Why};
 use ayt_core::facts::{DeadHeld, HostFacts, HostParts, NsId, Owner, SecondLook, Socket};
-use ayt_core::filter::Filter;
 use ayt_core::tcp_state::TcpState;
 use ayt_sys::wire::request::state_mask;
 use ayt_sys::{Descriptors, SysError, read_counters, read_process, read_threads};
@@ -180,17 +179,6 @@ fn dead_held(strays: &[Owner], partial: &mut Vec<Partial>) -> Fact<Vec<DeadHeld>
         None => {}
     }
     Fact::Known(dead)
-}
-
-/// Leaves out the settings of namespaces that the filter leaves out, except for
-/// the one that is the same for all of them.
-pub(super) fn forget_settings(filter: &Filter, parts: &mut HostParts) {
-    for namespace in &mut parts.namespaces {
-        if !filter.wants_namespace(&namespace.name, namespace.inode) {
-            let settings = &mut namespace.sysctls.0;
-            settings.retain(|&name, _| name == "ipv4/tcp_max_orphans");
-        }
-    }
 }
 
 fn inspect(descriptors: &mut Descriptors, owner: &Owner) -> Result<Option<DeadHeld>, SysError> {

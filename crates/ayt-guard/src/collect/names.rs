@@ -1,8 +1,11 @@
 //! Names for namespaces that only processes lead to: the container, the pod, or
-//! a process in it.
+//! a process in it. And, once all have names, which of them were asked for.
 
-use ayt_core::facts::HostParts;
+use ayt_core::facts::{HostParts, NsId};
+use ayt_core::filter::Filter;
 use ayt_sys::read_process;
+
+use super::tables::Places;
 
 /// Replaces the `process:PID` placeholders.
 pub(super) fn complete(parts: &mut HostParts) {
@@ -28,4 +31,37 @@ pub(super) fn complete(parts: &mut HostParts) {
             },
         };
     }
+}
+
+/// Drops the namespaces that were not asked for, and numbers the rest anew.
+pub(super) fn keep_wanted(parts: &mut HostParts, places: &mut Places, filter: &Filter) {
+    if filter.namespaces.is_empty() {
+        return;
+    }
+    let mut renumbered = vec![None; parts.namespaces.len()];
+    let mut next = 0u16;
+    parts.namespaces.retain_mut(|namespace| {
+        let wanted = filter.wants_namespace(&namespace.name, namespace.inode);
+        if wanted {
+            renumbered[usize::from(namespace.id.0)] = Some(NsId(next));
+            namespace.id = NsId(next);
+            next += 1;
+        }
+        wanted
+    });
+    let number = |id: NsId| renumbered.get(usize::from(id.0)).copied().flatten();
+    parts.sockets.retain_mut(|socket| match number(socket.ns) {
+        Some(id) => {
+            socket.ns = id;
+            true
+        }
+        None => false,
+    });
+    places.retain_mut(|place| match number(place.id) {
+        Some(id) => {
+            place.id = id;
+            true
+        }
+        None => false,
+    });
 }

@@ -21,6 +21,36 @@ pub(super) struct Strays {
     pub(super) descriptors: BTreeMap<u32, u32>,
 }
 
+/// A pass over /proc that found fewer descriptors takes milliseconds.
+const QUICK_PASS: usize = 20_000;
+
+/// Where the tables show sockets newer than the pass over /proc, a second one
+/// finds their owners. (The pass has to come before the tables of other
+/// namespaces, to which it leads.) On a large host a list, which has to be
+/// quick, goes without: the second pass would be outrun as well.
+pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool) {
+    if scan.owners.len() > QUICK_PASS && !at_any_cost {
+        return;
+    }
+    let held = parts.sockets.iter().filter(|socket| socket.inode != 0);
+    let mut late: FxHashSet<u32> = held.map(|socket| socket.inode).collect();
+    if late.is_empty() {
+        return;
+    }
+    for owner in &scan.owners {
+        late.remove(&owner.inode);
+    }
+    if late.is_empty() {
+        return;
+    }
+    // What cannot be read now was read before: nothing is lost.
+    let Ok(later) = scan_proc() else { return };
+    let owners = later.owners.into_iter();
+    scan.owners
+        .extend(owners.filter(|owner| late.contains(&owner.inode)));
+    scan.descriptors.extend(later.descriptors);
+}
+
 /// Puts owners and processes into the facts, says what is hidden, and returns
 /// the descriptors on sockets that are in none of the tables (when the doctor
 /// looks).
@@ -54,7 +84,7 @@ pub(super) fn attach(
         && let Some(why) = why_hidden(&scan.hidden)
     {
         if inodes.len() <= FEW {
-            look_again(places, parts, &mut inodes, &mut owners);
+            leave_out_gone(&mut inodes, places, parts);
         }
         parts.partial.extend(hidden(inodes.len(), why));
     }
@@ -67,7 +97,8 @@ pub(super) fn attach(
             Some((pid, process))
         })
         .collect();
-    if scan.namespaces_hidden > 0 {
+    // A look at named namespaces has all of them that it was asked for.
+    if scan.namespaces_hidden > 0 && what.filter.namespaces.is_empty() {
         parts.partial.push(Partial {
             what: match scan.namespaces_hidden {
                 1 => "the network namespace of 1 process is hidden".to_owned(),
@@ -95,27 +126,11 @@ fn strays_wanted(what: &Collect) -> bool {
 }
 
 /// So few sockets without an owner may be mere coming and going between the
-/// readings of the two sides, and a second reading is cheap.
+/// readings of the two sides, and reading the tables again is cheap for them.
 const FEW: usize = 256;
 
-/// Finds the owners of sockets that are newer than the pass over /proc, and
-/// leaves those out that have gone since the tables were read.
-fn look_again(
-    places: &mut Places,
-    parts: &HostParts,
-    unowned: &mut FxHashSet<u32>,
-    owners: &mut Vec<Owner>,
-) {
-    let Ok(scan) = scan_proc() else { return };
-    let found: Vec<Owner> = scan
-        .owners
-        .into_iter()
-        .filter(|owner| unowned.contains(&owner.inode))
-        .collect();
-    for owner in &found {
-        unowned.remove(&owner.inode);
-    }
-    owners.extend(found);
+/// Leaves those out that have gone since the tables were read.
+fn leave_out_gone(unowned: &mut FxHashSet<u32>, places: &mut Places, parts: &HostParts) {
     let concerned: BTreeSet<NsId> = parts
         .sockets
         .iter()
