@@ -17,12 +17,7 @@ pub(super) fn complete(parts: &mut HostParts) {
         else {
             continue;
         };
-        let process = parts
-            .processes
-            .get(&pid)
-            .cloned()
-            .or_else(|| read_process(pid, None));
-        namespace.name = match process {
+        namespace.name = match read_process(pid, None) {
             None => format!("net:{}", namespace.inode),
             Some(process) => match (&process.unit.container, &process.unit.pod) {
                 (Some(container), _) => container.clone(),

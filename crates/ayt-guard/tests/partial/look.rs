@@ -25,6 +25,8 @@ pub(crate) struct Elsewhere {
     ns: Ns,
     /// Look only at these processes, and at no namespace in particular.
     pub(crate) pids: Vec<u32>,
+    /// Look at all that is in sight: for a user who sees no more than that.
+    pub(crate) everywhere: bool,
     folder: TempDir,
 }
 
@@ -63,6 +65,7 @@ impl Elsewhere {
         Ok(Self {
             ns: ns.clone(),
             pids: Vec::new(),
+            everywhere: false,
             folder,
         })
     }
@@ -74,7 +77,9 @@ impl Elsewhere {
         command.arg(self.folder.path().join("look"));
         command.args(["--exact", "the_look", "--nocapture"]);
         let pids: Vec<String> = self.pids.iter().map(u32::to_string).collect();
-        command.env(NAMESPACE, self.ns.ino().to_string());
+        if !self.everywhere && self.pids.is_empty() {
+            command.env(NAMESPACE, self.ns.ino().to_string());
+        }
         command.env(PIDS, pids.join(","));
         command.current_dir("/");
         let output = self.ns.output(&mut command).expect("the look");
@@ -98,20 +103,12 @@ impl Elsewhere {
 
 /// The other half: looks, and writes what it saw.
 pub(crate) fn tell() {
-    let Ok(namespace) = env::var(NAMESPACE) else {
+    let Ok(pids) = env::var(PIDS) else {
         return;
     };
-    let pids: Vec<u32> = env::var(PIDS)
-        .unwrap_or_default()
-        .split(',')
-        .filter_map(|pid| pid.parse().ok())
-        .collect();
+    let pids: Vec<u32> = pids.split(',').filter_map(|pid| pid.parse().ok()).collect();
     let filter = Filter {
-        namespaces: if pids.is_empty() {
-            vec![namespace]
-        } else {
-            Vec::new()
-        },
+        namespaces: env::var(NAMESPACE).into_iter().collect(),
         pids,
         ..Filter::default()
     };
