@@ -83,7 +83,7 @@ fn heard(cell: &mut String, socket: &Socket) {
         Some(tcp) => {
             let _ = write!(
                 cell,
-                "{} ago",
+                "{}",
                 ayt_core::duration::Ms(u64::from(tcp.heard_ms()))
             );
         }
