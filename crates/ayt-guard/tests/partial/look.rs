@@ -75,7 +75,7 @@ impl Elsewhere {
         let mut command = Command::new("sh");
         command.args(["-c", shell, "sh"]);
         command.arg(self.folder.path().join("look"));
-        command.args(["--exact", "the_look", "--ignored", "--nocapture"]);
+        command.args(["--exact", "the_look", "--nocapture"]);
         let pids: Vec<String> = self.pids.iter().map(u32::to_string).collect();
         if !self.everywhere && self.pids.is_empty() {
             command.env(NAMESPACE, self.ns.ino().to_string());
