@@ -88,9 +88,11 @@ fn shell(root: &Path, command: &str) -> Result<String> {
     let path = std::env::var("PATH").unwrap_or_default();
     let release = root.join("target/release");
     let output = Command::new("bash")
-        .args(["-c", &format!("exec 2>&1; {command}")])
+        .args([
+            "-c",
+            &format!("exec 2>&1; ayt() {{ command ayt --width 80 \"$@\"; }}; {command}"),
+        ])
         .env("PATH", format!("{}:{path}", release.display()))
-        .env("COLUMNS", "80")
         .env("NO_COLOR", "1")
         .env("TIMEFORMAT", "%R s")
         .current_dir(root)

@@ -106,9 +106,8 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
     });
     tables::others(what, &scan, &mut places, &mut parts);
     owners::catch_up(&mut scan, &parts, what.doctor.is_some());
-    let strays = owners::attach(what, scan, &mut places, &mut parts);
     names::complete(&mut parts);
-
+    let strays = owners::attach(what, scan, &mut places, &mut parts);
     let known: Vec<String> = parts.namespaces.iter().map(|ns| ns.name.clone()).collect();
     names::keep_wanted(&mut parts, &mut places, &what.filter);
     if parts.namespaces.is_empty() {

@@ -17,12 +17,7 @@ pub(super) fn complete(parts: &mut HostParts) {
         else {
             continue;
         };
-        let process = parts
-            .processes
-            .get(&pid)
-            .cloned()
-            .or_else(|| read_process(pid, None));
-        namespace.name = match process {
+        namespace.name = match read_process(pid, None) {
             None => format!("net:{}", namespace.inode),
             Some(process) => match (&process.unit.container, &process.unit.pod) {
                 (Some(container), _) => container.clone(),
@@ -37,6 +32,17 @@ pub(super) fn complete(parts: &mut HostParts) {
 pub(super) fn keep_wanted(parts: &mut HostParts, places: &mut Places, filter: &Filter) {
     if filter.namespaces.is_empty() {
         return;
+    }
+    // A limit of the whole host that only its first namespace shows.
+    const OF_THE_HOST: &str = "ipv4/tcp_max_orphans";
+    let known = parts.namespaces.iter().find_map(|namespace| {
+        let fact = namespace.sysctls.0.get(OF_THE_HOST)?;
+        fact.known().map(|_| fact.clone())
+    });
+    if let Some(known) = known {
+        for namespace in &mut parts.namespaces {
+            namespace.sysctls.0.insert(OF_THE_HOST, known.clone());
+        }
     }
     let mut renumbered = vec![None; parts.namespaces.len()];
     let mut next = 0u16;

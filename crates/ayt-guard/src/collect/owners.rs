@@ -8,7 +8,7 @@ use ayt_core::filter::Filter;
 use ayt_sys::procfs::ProcScan;
 use ayt_sys::wire::request::state_mask;
 use ayt_sys::{read_process, scan_proc};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Collect;
 use super::tables::{self, Places};
@@ -34,9 +34,6 @@ pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool
     }
     let held = parts.sockets.iter().filter(|socket| socket.inode != 0);
     let mut late: FxHashSet<u32> = held.map(|socket| socket.inode).collect();
-    if late.is_empty() {
-        return;
-    }
     for owner in &scan.owners {
         late.remove(&owner.inode);
     }
@@ -68,14 +65,16 @@ pub(super) fn attach(
     let mut owners = scan.owners;
     let mut strays = Vec::new();
     let wanted = strays_wanted(what);
-    let pids = &what.filter.pids;
     owners.retain(|owner| {
         let ours = inodes.contains(&owner.inode);
-        if !ours && wanted && (pids.is_empty() || pids.contains(&owner.pid)) {
+        if !ours && wanted {
             strays.push(*owner);
         }
         ours
     });
+    if wanted {
+        keep_strays(what, parts, &mut strays);
+    }
     owners.shrink_to_fit();
     for owner in &owners {
         inodes.remove(&owner.inode);
@@ -84,7 +83,7 @@ pub(super) fn attach(
         && let Some(why) = why_hidden(&scan.hidden)
     {
         if inodes.len() <= FEW {
-            leave_out_gone(&mut inodes, places, parts);
+            leave_out_gone(places, parts, &mut inodes);
         }
         parts.partial.extend(hidden(inodes.len(), why));
     }
@@ -115,22 +114,58 @@ pub(super) fn attach(
 }
 
 /// Whether the doctor looks at descriptors on sockets of no table: a dead socket
-/// has no state, peer or namespace left that a filter other than by process
-/// could judge.
+/// has no state or peer left that a filter could judge, only its holder.
 fn strays_wanted(what: &Collect) -> bool {
     let rest = Filter {
         pids: Vec::new(),
+        commands: Vec::new(),
+        namespaces: Vec::new(),
         ..what.filter.clone()
     };
     what.doctor.is_some() && rest.is_empty()
 }
 
+/// Leaves out the descriptors of processes that the filter leaves out. A dead
+/// socket counts to the namespace that its holder is in.
+fn keep_strays(what: &Collect, parts: &HostParts, strays: &mut Vec<Owner>) {
+    let filter = &what.filter;
+    if filter.is_empty() {
+        return;
+    }
+    let mut judged: FxHashMap<u32, bool> = FxHashMap::default();
+    let name_of = |inode: u64| {
+        let found = parts.namespaces.iter().find(|ns| ns.inode == inode);
+        found.map_or("", |ns| ns.name.as_str())
+    };
+    strays.retain(|owner| {
+        *judged.entry(owner.pid).or_insert_with(|| {
+            if !filter.pids.is_empty() && !filter.pids.contains(&owner.pid) {
+                return false;
+            }
+            let Some(process) = read_process(owner.pid, None) else {
+                return false;
+            };
+            let named = filter.commands.is_empty()
+                || filter
+                    .commands
+                    .iter()
+                    .any(|wanted| process.command.contains(wanted.as_str()));
+            let inside = filter.namespaces.is_empty()
+                || process
+                    .netns
+                    .known()
+                    .is_some_and(|&inode| filter.wants_namespace(name_of(inode), inode));
+            named && inside
+        })
+    });
+}
+
 /// So few sockets without an owner may be mere coming and going between the
-/// readings of the two sides, and reading the tables again is cheap for them.
+/// readings of the two sides, and a second reading of the tables is cheap.
 const FEW: usize = 256;
 
 /// Leaves those out that have gone since the tables were read.
-fn leave_out_gone(unowned: &mut FxHashSet<u32>, places: &mut Places, parts: &HostParts) {
+fn leave_out_gone(places: &mut Places, parts: &HostParts, unowned: &mut FxHashSet<u32>) {
     let concerned: BTreeSet<NsId> = parts
         .sockets
         .iter()

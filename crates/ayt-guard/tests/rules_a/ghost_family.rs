@@ -3,8 +3,6 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::Duration;
 
 use ayt_core::doctor::{Finding, Limits, Outcome, Severity};
@@ -12,6 +10,7 @@ use ayt_core::facts::{HostFacts, Socket};
 use ayt_core::tcp_state::TcpState;
 use ayt_testbed::{Need, Packet, Side};
 
+use crate::meanwhile::meanwhile;
 use crate::support::{
     Done, Hosts, ask, assert_held_by, assert_peers, assert_silent, connect, look_until, number,
     on_port, only, run, serve, text,
@@ -30,19 +29,10 @@ fn quick() -> Limits {
     }
 }
 
-/// Keeps talking while `work` runs.
+/// The device keeps talking while `work` runs.
 fn while_talking<T>(mut device: &TcpStream, work: impl FnOnce() -> T) -> T {
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) && device.write_all(b"beat").is_ok() {
-                thread::sleep(Duration::from_millis(10));
-            }
-        });
-        let value = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-        over.store(true, Ordering::Relaxed);
-        value.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
+    let step = move || device.write_all(b"beat");
+    meanwhile(Duration::from_millis(10), step, work)
 }
 
 fn heard_ms(socket: &Socket) -> u64 {

@@ -6,7 +6,7 @@ use ayt_core::doctor::{Limits, Severity};
 use ayt_core::facts::HostFacts;
 use ayt_core::tcp_state::TcpState;
 use ayt_guard::collect::Exact;
-use ayt_testbed::{Direction, Need, Ns, Side, Unreachable, Wire};
+use ayt_testbed::{Direction, Fixture, Need, Ns, Side, Unreachable, Wire};
 
 use crate::support::{
     Done, Hosts, ask, ask_for, assert_held_by, assert_peers, assert_silent, client, idle,
@@ -145,8 +145,8 @@ fn a_rebooted_peer_answers_with_reset() -> Done {
         return Ok(());
     }
     let hosts = Hosts::wired()?;
-    let server = serve(&hosts.here, "leak-close-wait", &[])?;
-    let addr = hosts.at(Side::A, server.port());
+    let server = Fixture::start(&hosts.here, ["leak-close-wait", "--bind", "[::]:0"])?;
+    let addr = (hosts.link.v6(Side::A), server.port()).into();
     let _client = client(&hosts.far, "hold", addr, &[])?;
     let facts = look_until(&hosts.here, "accepted", accepted(server.port(), 1));
     let peers = sources(&hosts.far, addr);

@@ -11,6 +11,7 @@ mod fin_wait_2_stuck;
 mod ghost_family;
 mod half_open;
 mod keepalive_slow;
+mod meanwhile;
 mod middlebox_idle;
 mod no_keepalive;
 mod retransmitting;

@@ -10,6 +10,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use ayt_core::doctor::{Finding, Limits, Outcome, Value, rules};
@@ -19,7 +20,9 @@ use ayt_core::tcp_state::TcpState;
 use ayt_guard::collect::{Collect, Exact, collect};
 use ayt_guard::probe::{Probe, probe};
 use ayt_testbed::{Fixture, Ns, Side, Veth, Wire, eventually};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::thread::UnshareFlags;
 
 pub(crate) type Done = Result<(), Box<dyn Error>>;
 
@@ -324,4 +327,22 @@ impl InFlight {
         )?;
         Ok(Self { _ends: [from, to] })
     }
+}
+
+/// Runs `work` on a thread that sees an empty /proc/sys, as in a container that
+/// masks it.
+pub(crate) fn without_sysctls<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let inside = || {
+        #[expect(
+            deprecated,
+            reason = "the replacement is unsafe because of CLONE_FILES; CLONE_NEWNS alone only moves this thread"
+        )]
+        rustix::thread::unshare(UnshareFlags::NEWNS).expect("a mount namespace");
+        let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+        mount_change("/", private).expect("mounts of its own");
+        mount("none", "/proc/sys", "tmpfs", MountFlags::RDONLY, None).expect("an empty /proc/sys");
+        work()
+    };
+    thread::scope(|scope| scope.spawn(inside).join())
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
