@@ -42,9 +42,15 @@ pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool
     }
     // What cannot be read now was read before: nothing is lost.
     let Ok(later) = scan_proc() else { return };
+    let holds_late = |owner: &&Owner| late.contains(&owner.inode);
+    let holders = later.owners.iter().filter(holds_late);
+    let holders: FxHashSet<u32> = holders.map(|owner| owner.pid).collect();
+    // All descriptors of a process from one pass: else a child forked in between
+    // would hold the new connection and not the listener.
+    scan.owners.retain(|owner| !holders.contains(&owner.pid));
     let owners = later.owners.into_iter();
     scan.owners
-        .extend(owners.filter(|owner| late.contains(&owner.inode)));
+        .extend(owners.filter(|owner| holders.contains(&owner.pid)));
     scan.descriptors.extend(later.descriptors);
 }
 

@@ -56,13 +56,12 @@ fn two_hundred_looks_among_short_lived_processes() -> Done {
     thread::scope(|scope| {
         let stopped = StopAtEnd(&stop);
         scope.spawn(short_lives);
-        scope.spawn(short_lives);
         scope.spawn(short_connections);
         for round in 0..200 {
             let look = Collect {
                 filter: here.clone(),
                 exact: Exact::Always,
-                doctor: (round % 4 == 0).then_some(Duration::from_millis(5)),
+                doctor: (round % 10 == 0).then_some(Duration::from_millis(5)),
             };
             let facts = collect(&look).expect("a look");
             // A machine may have a process that is hidden for good.

@@ -78,9 +78,13 @@ fn where_it_was_not_looked_at_nothing_is_claimed() -> Done {
         return Ok(());
     }
     let ns = Ns::new()?;
-    let _holder = Fixture::start(&ns, ["dead-held", "--number", "5"])?;
-    // A dead socket belongs to no namespace that a filter could judge.
-    assert_eq!(Look::of(&ns).facts().dead_held, None);
+    let holder = Fixture::start(&ns, ["dead-held", "--number", "5"])?;
+    // It counts to the namespace of its holder.
+    let mut look = Look::of(&ns);
+    assert_eq!(owners(&look.one(RULE))[0].0, holder.pid());
+    // A dead socket has no peer left that a filter could judge.
+    look.collect.filter.peer = vec!["127.0.0.1".parse()?];
+    assert_eq!(look.facts().dead_held, None);
     Ok(())
 }
 

@@ -63,9 +63,12 @@ fn a_program_that_never_closes_is_told_from_a_busy_one_and_the_remedy_helps() ->
     assert_eq!(finding.owners.len(), 40);
     assert!(finding.owners.iter().all(|owner| owner.pid == pid));
     assert_eq!(text(&finding, "tcp_by_state"), "CLOSE_WAIT 40, LISTEN 1");
-    // Descriptors of ended connections were not looked for in a namespace: no
-    // zero is made of that.
-    assert!(finding.evidence.iter().all(|one| one.name != "dead_held"));
+    assert_eq!(amount(&finding, "dead_held"), 0);
+    // With a filter by peer they are not looked for: no zero is made of that.
+    let mut by_peer = look.clone();
+    by_peer.collect.filter.peer = vec!["127.0.0.1".parse()?];
+    let narrow = by_peer.one(RULE);
+    assert!(narrow.evidence.iter().all(|one| one.name != "dead_held"));
 
     let room = finding.remedy.split('`').nth(3).expect("a second command");
     assert!(room.starts_with("prlimit "), "{room}");
