@@ -26,12 +26,17 @@ pub(crate) struct Page {
     /// Columns of the terminal; `None` where it is none, and nothing is cut.
     width: Option<usize>,
     colour: bool,
+    terminal: bool,
 }
 
 impl Page {
     /// A page of this width with or without colour.
     pub(crate) const fn new(width: Option<usize>, colour: bool) -> Self {
-        Self { width, colour }
+        Self {
+            width,
+            colour,
+            terminal: width.is_some(),
+        }
     }
 
     /// The page a stream of this process shows.
@@ -41,7 +46,10 @@ impl Page {
             Colour::Never => false,
             Colour::Auto => is_terminal && !asked_for_no_colour(),
         };
-        Self::new(is_terminal.then(terminal_width), colour)
+        Self {
+            terminal: is_terminal,
+            ..Self::new(is_terminal.then(terminal_width), colour)
+        }
     }
 
     /// The same with another width, where one is given.
@@ -59,7 +67,7 @@ impl Page {
 
     /// A person reads: hints help.
     pub(crate) const fn is_terminal(self) -> bool {
-        self.width.is_some()
+        self.terminal
     }
 
     /// The width that prose is wrapped at.

@@ -60,9 +60,9 @@ fn without_a_terminal_nothing_is_cut_and_no_line_ends_in_spaces() {
 fn short_room_shortens_first_then_drops_the_least_important() {
     assert_eq!(
         table(Some(24), &ROWS),
-        "NAME        SIZE  PLACE\n\
-         short          7\n\
-         数据…ry-01  1204  some…ere\n"
+        "NAME      SIZE  PLACE\n\
+         short        7\n\
+         数据…-01  1204  some…ere\n"
     );
     assert_eq!(
         table(Some(14), &ROWS),
