@@ -1,6 +1,7 @@
 //! Destroys connections that are dead.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use ayt_core::fact::Why;
 use ayt_core::facts::{Cookie, HostFacts, Owner, Socket};
@@ -8,6 +9,7 @@ use ayt_sys::wire::diag;
 use ayt_sys::wire::request::SocketName;
 use ayt_sys::{Descriptors, SysError};
 
+use crate::clock::Clock;
 use crate::places::{self, Place};
 
 /// A connection to destroy.
@@ -27,7 +29,7 @@ pub struct Reaped {
     pub cookie: Cookie,
     /// What happened.
     pub outcome: Outcome,
-    /// Descriptors its owners still hold on it afterwards.
+    /// Descriptors its owners still hold on it a moment later.
     pub still_held: Vec<Owner>,
 }
 
@@ -56,8 +58,7 @@ pub fn reap(facts: &HostFacts, orders: &[Order]) -> Vec<Reaped> {
         .collect();
     let namespaces: BTreeSet<_> = wanted.iter().map(|(socket, _)| socket.ns).collect();
     let mut places = places::open(facts, &namespaces);
-    let mut descriptors = Descriptors::default();
-    wanted
+    let mut reaped: Vec<Reaped> = wanted
         .into_iter()
         .map(|(socket, unless_heard)| {
             let outcome = match places.get_mut(&socket.ns) {
@@ -65,19 +66,40 @@ pub fn reap(facts: &HostFacts, orders: &[Order]) -> Vec<Reaped> {
                 Some(Err(error)) => Outcome::Refused(failed(error)),
                 None => Outcome::Refused(Why::Vanished),
             };
-            let still_held = match outcome {
-                Outcome::Destroyed | Outcome::AlreadyGone => {
-                    still_held(&mut descriptors, facts, socket)
-                }
-                _ => facts.owners_of(socket).to_vec(),
-            };
             Reaped {
                 cookie: socket.cookie,
                 outcome,
-                still_held,
+                still_held: facts.owners_of(socket).to_vec(),
             }
         })
-        .collect()
+        .collect();
+    wait_for_owners(&mut reaped);
+    reaped
+}
+
+/// A program that watches its sockets closes an ended one within milliseconds;
+/// what it holds after this long, it holds.
+const OWNERS_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Takes out the owners that have let go of what was ended.
+fn wait_for_owners(reaped: &mut [Reaped]) {
+    let clock = Clock::start();
+    loop {
+        let mut descriptors = Descriptors::default();
+        let mut held = false;
+        for one in reaped.iter_mut() {
+            if matches!(one.outcome, Outcome::Destroyed | Outcome::AlreadyGone) {
+                let cookie = one.cookie;
+                one.still_held
+                    .retain(|owner| holds(&mut descriptors, owner, cookie));
+                held |= !one.still_held.is_empty();
+            }
+        }
+        if !held || clock.now() >= OWNERS_PATIENCE {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// What the tables show of a socket.
@@ -138,20 +160,13 @@ fn look(place: &mut Place, socket: &Socket) -> Now {
     }
 }
 
-/// Which owners still hold a descriptor on the ended connection. One that may
-/// not be looked at counts as held: destroying closes no descriptor.
-fn still_held(descriptors: &mut Descriptors, facts: &HostFacts, socket: &Socket) -> Vec<Owner> {
-    facts
-        .owners_of(socket)
-        .iter()
-        .filter(
-            |owner| match descriptors.hold(owner).and_then(|hold| hold.cookie()) {
-                Ok(cookie) => cookie == socket.cookie,
-                Err(error) => !error.is_gone(),
-            },
-        )
-        .copied()
-        .collect()
+/// Whether an owner still holds a descriptor on the ended connection. One that
+/// may not be looked at counts as held: destroying closes no descriptor.
+fn holds(descriptors: &mut Descriptors, owner: &Owner, cookie: Cookie) -> bool {
+    match descriptors.hold(owner).and_then(|hold| hold.cookie()) {
+        Ok(found) => found == cookie,
+        Err(error) => !error.is_gone(),
+    }
 }
 
 fn failed(error: &SysError) -> Why {

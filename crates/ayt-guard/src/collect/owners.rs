@@ -51,8 +51,9 @@ pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> V
     if scan.namespaces_hidden > 0 && what.filter.namespaces.is_empty() {
         parts.partial.push(Partial {
             what: format!(
-                "the network namespaces of {} processes are hidden",
-                scan.namespaces_hidden
+                "the network namespace{} of {} hidden",
+                if scan.namespaces_hidden == 1 { "" } else { "s" },
+                count(scan.namespaces_hidden, "process is", "processes are"),
             ),
             why: "/proc/PID/ns/net may not be read".to_owned(),
             remedy: "run as root or grant CAP_SYS_PTRACE".to_owned(),
@@ -98,8 +99,8 @@ fn hidden(unowned: usize, processes: &[u32]) -> Option<Partial> {
     }
     let why = if let Some(first) = processes.first() {
         format!(
-            "the descriptors of {} processes may not be read, such as /proc/{first}/fd",
-            processes.len()
+            "the descriptors of {} may not be read, such as /proc/{first}/fd",
+            count(processes.len() as u64, "process", "processes")
         )
     } else if proc_hides_processes() {
         "/proc is mounted with hidepid".to_owned()
@@ -117,6 +118,11 @@ fn hidden(unowned: usize, processes: &[u32]) -> Option<Partial> {
         remedy: "run as root on the host, or grant CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH"
             .to_owned(),
     })
+}
+
+fn count(number: impl Into<u64>, one: &str, many: &str) -> String {
+    let number = number.into();
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn proc_hides_processes() -> bool {
