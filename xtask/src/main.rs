@@ -9,6 +9,7 @@
 )]
 
 mod apt;
+#[cfg(target_os = "linux")]
 mod bench;
 mod dist;
 mod elf;
@@ -44,6 +45,7 @@ enum Chore {
     /// Prove that the product builds, and explains itself, where there is no Linux
     Windows,
     /// Measure, with the peers beside it
+    #[cfg(target_os = "linux")]
     Bench(bench::Args),
 }
 
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Dist => dist::run(),
         Chore::Windows => windows::run(),
+        #[cfg(target_os = "linux")]
         Chore::Bench(args) => bench::run(&args),
     };
     match result {
