@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 
-use super::{Found, Tools, ms};
+use super::{Found, Tools, let_peers_answer_again, ms};
 use crate::bench::crowd::{Crowd, fresh_namespace};
 use crate::bench::report::{Bar, Section, count, megabytes, milliseconds};
 use crate::bench::stats::Samples;
@@ -44,6 +44,7 @@ pub(super) fn run(tools: &Tools) -> Found {
         dead.grow_to(2 * gone)?;
         dead.vanish()?;
         let looked = list.time(&ns)?;
+        let_peers_answer_again();
         let (took, output) = all.keep(&ns)?;
         check(&output, alive, gone)?;
         if round > 0 {
@@ -101,7 +102,9 @@ pub(super) fn run(tools: &Tools) -> Found {
     );
     section.note(
         "Over loopback. The peers that refuse were closed under TCP_REPAIR: no FIN, no RST; the \
-         kernel answers for them with RST, as a host does that was restarted.",
+         kernel answers for them with RST, as a host does that was restarted. \
+         Rounds are more than half a second apart, because a kernel answers such segments only twice \
+         a second (`tcp_invalid_ratelimit`).",
     );
     let median = last.median().context("no round")?;
     let bar = Bar::at_most(format!("{what}: all answers"), median, WALL, milliseconds);

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use ayt_testbed::{Fixture, Ns, Side, Wire};
 use serde::Deserialize;
 
-use super::{Found, Tools, ms};
+use super::{Found, Tools, let_peers_answer_again, ms};
 use crate::bench::report::{Bar, Section, milliseconds};
 use crate::bench::stats::Samples;
 
@@ -54,6 +54,7 @@ pub(super) fn run(tools: &Tools) -> Found {
     let rounds = tools.rounds(9);
     for round in 0..=rounds {
         let trip = round_trip(&a, server.addr())?;
+        let_peers_answer_again();
         let empty = none.time(&a)?;
         let (took, output) = one.keep(&a)?;
         let row = only_row(&output)?;
