@@ -11,6 +11,7 @@
 mod apt;
 #[cfg(target_os = "linux")]
 mod bench;
+mod demo;
 mod dist;
 mod elf;
 mod fuzz;
@@ -18,6 +19,7 @@ mod paths;
 mod run;
 mod test;
 mod tidy;
+mod tour;
 mod windows;
 
 use std::process::ExitCode;
@@ -44,6 +46,10 @@ enum Chore {
     Dist,
     /// Prove that the product builds, and explains itself, where there is no Linux
     Windows,
+    /// Make ghosts, a leak and a stuck server, to try ayt on
+    Demo,
+    /// Run the commands of docs/tour.md for real and record what they print
+    Tour(tour::Args),
     /// Measure, with the peers beside it
     #[cfg(target_os = "linux")]
     Bench(bench::Args),
@@ -56,6 +62,8 @@ fn main() -> ExitCode {
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Dist => dist::run(),
         Chore::Windows => windows::run(),
+        Chore::Demo => demo::run(),
+        Chore::Tour(args) => tour::run(&args),
         #[cfg(target_os = "linux")]
         Chore::Bench(args) => bench::run(&args),
     };

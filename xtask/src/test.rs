@@ -64,6 +64,10 @@ const NEEDS: &[Need] = &[
         program: "ssh",
         package: Package::plain("openssh-client"),
     },
+    Need {
+        program: "python3",
+        package: Package::plain("python3-minimal"),
+    },
 ];
 /// libFuzzer is C++.
 const FUZZ_NEED: Need = Need {
@@ -244,7 +248,8 @@ mod tests {
                 "nftables",
                 "redis-server",
                 "openssh-server",
-                "openssh-client"
+                "openssh-client",
+                "python3-minimal"
             ]
         );
     }

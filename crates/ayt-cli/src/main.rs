@@ -1,2 +1,58 @@
-//! The `ayt` command.
-fn main() {}
+//! The `ayt` command: finds dead TCP connections, says why, clears them.
+//!
+//! - [`args`]: what may be written on the command line;
+//! - [`commands`]: one file each: look, decide by the library, print;
+//! - [`text`] and [`json`]: what people and machines read, as pure functions;
+//! - [`output`]: the only way to standard output and standard error;
+//! - [`exit`] and [`failure`]: what the exit code says.
+
+mod args;
+mod commands;
+mod exit;
+mod failure;
+mod json;
+mod output;
+mod text;
+
+use clap::Parser as _;
+
+use args::{Cli, Command};
+use exit::ExitCode;
+use failure::Failure;
+use output::Output;
+
+fn main() -> std::process::ExitCode {
+    let cli = Cli::parse();
+    let mut out = Output::new(cli.global.color, cli.global.width);
+    let result = run(&cli.command, &mut out);
+    finish(result, &mut out).into()
+}
+
+fn run(command: &Command, out: &mut Output) -> Result<ExitCode, Failure> {
+    match command {
+        Command::List(args) => commands::list::run(args, out),
+        Command::Probe(args) => commands::probe::run(args, out),
+        Command::Doctor(args) => commands::doctor::run(args, out),
+        Command::Arm(args) => commands::arm::run(args, out),
+        Command::Reap(args) => commands::reap::run(args, out),
+        Command::Completions { shell } => commands::completions::run(*shell, out),
+        Command::Man { dir } => commands::man::run(dir.as_deref(), out),
+        Command::Docs { page } => commands::docs::run(*page, out),
+    }
+}
+
+/// Sends what is left, and tells a failure.
+fn finish(result: Result<ExitCode, Failure>, out: &mut Output) -> ExitCode {
+    let sent = std::io::Write::flush(out);
+    match result.and_then(|exit| sent.map(|()| exit).map_err(Failure::from)) {
+        Ok(exit) => exit,
+        // A reader that has left has what it wanted.
+        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            ExitCode::Healthy
+        }
+        Err(failure) => {
+            out.error(&failure.to_string());
+            failure.exit()
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! Destroys connections that are dead.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use ayt_core::fact::Why;
 use ayt_core::facts::{Cookie, HostFacts, Owner, Socket};
@@ -8,6 +9,7 @@ use ayt_sys::wire::diag;
 use ayt_sys::wire::request::SocketName;
 use ayt_sys::{Descriptors, SysError};
 
+use crate::clock::Clock;
 use crate::places::{self, Place};
 
 /// A connection to destroy.
@@ -56,28 +58,50 @@ pub fn reap(facts: &HostFacts, orders: &[Order]) -> Vec<Reaped> {
         .collect();
     let namespaces: BTreeSet<_> = wanted.iter().map(|(socket, _)| socket.ns).collect();
     let mut places = places::open(facts, &namespaces);
-    let mut descriptors = Descriptors::default();
-    wanted
-        .into_iter()
-        .map(|(socket, unless_heard)| {
-            let outcome = match places.get_mut(&socket.ns) {
+    let mut reaped: Vec<Reaped> = wanted
+        .iter()
+        .map(|&(socket, unless_heard)| Reaped {
+            cookie: socket.cookie,
+            outcome: match places.get_mut(&socket.ns) {
                 Some(Ok(place)) => destroy(place, socket, unless_heard),
                 Some(Err(error)) => Outcome::Refused(failed(error)),
                 None => Outcome::Refused(Why::Vanished),
-            };
-            let still_held = match outcome {
-                Outcome::Destroyed | Outcome::AlreadyGone => {
-                    still_held(&mut descriptors, facts, socket)
-                }
-                _ => facts.owners_of(socket).to_vec(),
-            };
-            Reaped {
-                cookie: socket.cookie,
-                outcome,
-                still_held,
-            }
+            },
+            still_held: facts.owners_of(socket).to_vec(),
         })
-        .collect()
+        .collect();
+    wait_for_owners(&wanted, &mut reaped);
+    reaped
+}
+
+/// A program that is told of the end closes its descriptor: it is given this
+/// long.
+const OWNERS_TAKE: Duration = Duration::from_millis(500);
+
+/// Looks which descriptors stay on the ended connections. One that may not be
+/// looked at counts as held: destroying closes no descriptor.
+fn wait_for_owners(wanted: &[(&Socket, bool)], reaped: &mut [Reaped]) {
+    let clock = Clock::start();
+    let mut descriptors = Descriptors::default();
+    loop {
+        let mut held = 0;
+        for (&(socket, _), reaped) in wanted.iter().zip(reaped.iter_mut()) {
+            if !matches!(reaped.outcome, Outcome::Destroyed | Outcome::AlreadyGone) {
+                continue;
+            }
+            reaped.still_held.retain(|owner| {
+                match descriptors.hold(owner).and_then(|hold| hold.cookie()) {
+                    Ok(cookie) => cookie == socket.cookie,
+                    Err(error) => !error.is_gone(),
+                }
+            });
+            held += reaped.still_held.len();
+        }
+        if held == 0 || clock.now() >= OWNERS_TAKE {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// What the tables show of a socket.
@@ -138,22 +162,6 @@ fn look(place: &mut Place, socket: &Socket) -> Now {
     }
 }
 
-/// Which owners still hold a descriptor on the ended connection. One that may
-/// not be looked at counts as held: destroying closes no descriptor.
-fn still_held(descriptors: &mut Descriptors, facts: &HostFacts, socket: &Socket) -> Vec<Owner> {
-    facts
-        .owners_of(socket)
-        .iter()
-        .filter(
-            |owner| match descriptors.hold(owner).and_then(|hold| hold.cookie()) {
-                Ok(cookie) => cookie == socket.cookie,
-                Err(error) => !error.is_gone(),
-            },
-        )
-        .copied()
-        .collect()
-}
-
 fn failed(error: &SysError) -> Why {
     match error.errno() {
         Some(1) => Why::NoRight {
@@ -163,7 +171,7 @@ fn failed(error: &SysError) -> Why {
         // EOPNOTSUPP.
         Some(95) => Why::KernelTooOld {
             what: "SOCK_DESTROY (CONFIG_INET_DIAG_DESTROY)",
-            since: "4.9",
+            since: "4.5",
         },
         _ => Why::Failed {
             operation: "destroy a connection".to_owned(),

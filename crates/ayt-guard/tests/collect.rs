@@ -1,11 +1,14 @@
 //! A look at this very process: its sockets, owners and settings, as they are.
 
 use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
 
 use ayt_core::facts::{HostFacts, Socket};
 use ayt_core::filter::Filter;
 use ayt_core::tcp_state::TcpState;
 use ayt_guard::collect::{Collect, Exact, collect};
+use ayt_testbed::{Fixture, Need, Ns};
 
 fn look(filter: Filter) -> HostFacts {
     collect(&Collect {
@@ -64,4 +67,44 @@ fn a_connection_in_the_accept_queue_has_no_owner() {
     assert!(waiting.never_accepted());
     assert!(facts.owners_of(waiting).is_empty());
     assert!(facts.listener_of(waiting).is_some());
+}
+
+#[test]
+fn a_connection_newer_than_the_look_has_its_owner_in_every_namespace() {
+    if !Need::root() {
+        return;
+    }
+    let ns = Ns::new().expect("a namespace");
+    let server = Fixture::start(&ns, ["serve"]).expect("a server");
+    let what = Collect {
+        filter: Filter {
+            namespaces: vec![ns.ino().to_string()],
+            ..Filter::default()
+        },
+        exact: Exact::Never,
+        doctor: Some(Duration::ZERO),
+    };
+    let address = server.addr();
+    let opener = thread::spawn(move || {
+        ns.run(|| {
+            let connect = |_| {
+                thread::sleep(Duration::from_millis(1));
+                TcpStream::connect(address)
+            };
+            (0..400).map(connect).collect::<Result<Vec<_>, _>>()
+        })
+        .map(|held| (ns, held))
+    });
+    let mut looks = 0;
+    while !opener.is_finished() || looks == 0 {
+        let facts = collect(&what).expect("a look at this host");
+        // All stay open: whoever has an inode has an owner.
+        let held = facts.sockets.iter().filter(|socket| socket.inode != 0);
+        let unowned: Vec<_> = held
+            .filter(|socket| facts.owners_of(socket).is_empty())
+            .collect();
+        assert!(unowned.is_empty(), "look {looks}: {unowned:#?}");
+        looks += 1;
+    }
+    opener.join().expect("the opener").expect("connections");
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::str::FromStr;
 use std::sync::Mutex;
@@ -46,7 +47,30 @@ impl Fixture {
     /// When the program cannot be built or started, or leaves before it is
     /// ready (its reason is on stderr).
     pub fn start<S: AsRef<OsStr>>(ns: &Ns, arguments: impl IntoIterator<Item = S>) -> Result<Self> {
-        let mut command = Command::new(fixture_binary()?);
+        Self::start_program(ns, fixture_binary()?, arguments)
+    }
+
+    /// The same under another command name: `link` becomes a link to the
+    /// program, and the kernel names the process after it.
+    ///
+    /// # Errors
+    /// As [`Fixture::start`], or when the link cannot be made.
+    pub fn start_as<S: AsRef<OsStr>>(
+        ns: &Ns,
+        link: &Path,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
+        std::os::unix::fs::symlink(fixture_binary()?, link)
+            .with_context(|| format!("linking {}", link.display()))?;
+        Self::start_program(ns, link, arguments)
+    }
+
+    fn start_program<S: AsRef<OsStr>>(
+        ns: &Ns,
+        program: &Path,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Result<Self> {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .stdin(Stdio::piped())

@@ -16,6 +16,24 @@
 //! - [`eventually`] waits for a condition; [`Need`] says what a test did not
 //!   find, and fails where nothing may be missing (in CI).
 //!
+//! A ghost, made through the wire: the server holds an ESTABLISHED connection
+//! whose peer has gone without a word.
+//!
+//! ```no_run
+//! # use ayt_testbed::{Fixture, Ns, Side, Wire};
+//! # fn main() -> anyhow::Result<()> {
+//! let (host, peer) = (Ns::new()?, Ns::new()?);
+//! let wire = Wire::join(&host, &peer)?;
+//! let bind = format!("{}:0", wire.v4(Side::A));
+//! let server = Fixture::start(&host, ["serve", "--bind", &bind])?;
+//! let mut client = Fixture::start(&peer, ["hold", &server.addr().to_string()])?;
+//! wire.cut();
+//! client.kill()?; // its FIN is lost on the wire
+//! assert!(host.tcp()?.iter().any(|row| row.local == server.addr() && row.inode != 0));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Nothing here outlives the test process: namespaces are descriptors, and each
 //! child leaves when its standard input ends.
 

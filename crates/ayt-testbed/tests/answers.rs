@@ -104,12 +104,13 @@ fn a_middlebox_resets() -> Done {
         let addr = listener.local_addr()?;
         let mut client = a.run(|| TcpStream::connect_timeout(&addr, PATIENCE))?;
         client.set_read_timeout(Some(PATIENCE))?;
+        // Accepted first: the last step of the handshake may be under way still.
+        let (accepted, _) = listener.accept()?;
         wire.reset(Direction::AtoB);
         client.write_all(b"x")?;
         let error = client.read(&mut [0; 1]).expect_err("reset");
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
         // The other end knows nothing: half-open.
-        let (accepted, _) = listener.accept()?;
         accepted.set_nonblocking(true)?;
         let quiet = (&accepted).read(&mut [0; 1]).expect_err("nothing came");
         assert_eq!(quiet.kind(), ErrorKind::WouldBlock);

@@ -40,6 +40,7 @@ pub(crate) fn socket(cookie: u32, state: TcpState, local: &str, remote: &str) ->
             rttvar_us: 500,
             pmtu: 1500,
             snd_wnd: Some(64_240),
+            rcv_wnd: Some(64_240),
             notsent_bytes: Some(0),
             segs_in: Some(10),
             ..quiet_for(1_000)

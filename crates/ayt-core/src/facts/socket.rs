@@ -30,8 +30,8 @@ pub struct Socket {
     pub interface: u32,
     /// The user who made it.
     pub uid: u32,
-    /// Bytes received and not yet read by the program; for a listener, the
-    /// connections waiting to be accepted.
+    /// Bytes received and not yet read by the program, of which the peer's FIN
+    /// counts as one; for a listener, the connections waiting to be accepted.
     pub receive_queue: u32,
     /// Bytes sent and not yet acknowledged, and bytes not yet sent; for a
     /// listener, the backlog: it is full when more than this many wait.
@@ -138,6 +138,8 @@ pub struct TcpInfo {
     pub bytes_acked: Option<u64>,
     /// The peer's receive window, bytes (Linux 5.4).
     pub snd_wnd: Option<u32>,
+    /// Our own receive window, bytes, as last told to the peer (Linux 6.2).
+    pub rcv_wnd: Option<u32>,
 }
 
 impl TcpInfo {
@@ -192,6 +194,19 @@ impl Socket {
     #[must_use]
     pub fn idle_ms(&self) -> Option<u64> {
         self.tcp.as_ref().map(|tcp| u64::from(tcp.idle_ms()))
+    }
+
+    /// Bytes of data that the program has not read. The kernel's queue counts
+    /// the peer's FIN, the last of all, until the program has read the end.
+    #[must_use]
+    pub fn unread_bytes(&self) -> u32 {
+        match self.state {
+            TcpState::Listen => 0,
+            TcpState::CloseWait | TcpState::LastAck | TcpState::Closing => {
+                self.receive_queue.saturating_sub(1)
+            }
+            _ => self.receive_queue,
+        }
     }
 
     /// A lower bound of how long the socket has been in its present state. The

@@ -60,7 +60,9 @@ impl Filter {
             && self.matches_owner(facts, socket)
     }
 
-    fn matches_namespace(&self, facts: &HostFacts, socket: &Socket) -> bool {
+    /// Whether the condition on the namespace holds.
+    #[must_use]
+    pub fn matches_namespace(&self, facts: &HostFacts, socket: &Socket) -> bool {
         self.namespaces.is_empty()
             || facts
                 .namespace(socket.ns)
@@ -77,7 +79,9 @@ impl Filter {
                 .any(|wanted| wanted == name || wanted.parse() == Ok(inode))
     }
 
-    fn matches_owner(&self, facts: &HostFacts, socket: &Socket) -> bool {
+    /// Whether the conditions on who holds a descriptor hold.
+    #[must_use]
+    pub fn matches_owner(&self, facts: &HostFacts, socket: &Socket) -> bool {
         if self.pids.is_empty() && self.commands.is_empty() {
             return true;
         }

@@ -176,6 +176,7 @@ mod tests {
             bytes_received: None,
             bytes_acked: None,
             snd_wnd: None,
+            rcv_wnd: None,
         },
         keepalive: Keepalive {
             enabled: false,

@@ -2,14 +2,17 @@
 //! queues, blocked threads, descriptors of ended connections.
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use ayt_core::fact::{Fact, Why};
+use ayt_core::fact::{Fact, Partial, Why};
 use ayt_core::facts::{DeadHeld, HostFacts, HostParts, NsId, Owner, SecondLook, Socket};
 use ayt_core::tcp_state::TcpState;
 use ayt_sys::wire::request::state_mask;
-use ayt_sys::{Descriptors, SysError, read_counters, read_threads};
+use ayt_sys::{Descriptors, SysError, read_counters, read_process, read_threads};
 
+use super::owners::Strays;
 use super::tables::{self, Places};
 
 /// Processes whose threads are read, at most: a bound on the work, far above
@@ -20,13 +23,13 @@ const PROCESSES: usize = 256;
 pub(super) fn look_closer(
     facts: HostFacts,
     places: &mut Places,
-    strays: &[Owner],
+    strays: &Strays,
     apart: Duration,
 ) -> HostFacts {
     let first = now();
     let waiting = waiting(&facts);
     let readers = slow_readers(&facts);
-    let acceptors = acceptors(&facts, &waiting);
+    let acceptors = acceptors(&facts);
     let mut parts = facts.into_parts();
     for place in places.iter() {
         let counters = place
@@ -37,7 +40,19 @@ pub(super) fn look_closer(
             namespace.counters = counters;
         }
     }
-    parts.dead_held = Some(dead_held(strays));
+    if let Some(owners) = &strays.owners {
+        let dead = dead_held(owners, &mut parts.partial);
+        let holders = dead.known().into_iter().flatten();
+        for pid in holders.map(|held| held.owner.pid) {
+            if let Entry::Vacant(unknown) = parts.processes.entry(pid) {
+                let descriptors = strays.descriptors.get(&pid).copied();
+                if let Some(process) = read_process(pid, descriptors) {
+                    unknown.insert(process);
+                }
+            }
+        }
+        parts.dead_held = Some(dead);
+    }
     if !waiting.is_empty() {
         std::thread::sleep(apart.saturating_sub(first.elapsed()));
         parts.second_look = Some(second_look(places, &waiting, first));
@@ -67,15 +82,20 @@ fn waiting(facts: &HostFacts) -> BTreeSet<NsId> {
         .collect()
 }
 
-fn acceptors(facts: &HostFacts, waiting: &BTreeSet<NsId>) -> BTreeSet<u32> {
-    facts
-        .sockets
-        .iter()
-        .filter(|socket| {
-            socket.state == TcpState::Listen
-                && socket.receive_queue > 0
-                && waiting.contains(&socket.ns)
-        })
+/// Processes that should accept: they hold a listener on which connections wait,
+/// by its own account or by theirs (a dump shows listeners first, and a
+/// connection may have come since).
+fn acceptors(facts: &HostFacts) -> BTreeSet<u32> {
+    let waiting = facts.sockets.iter().filter(|one| one.never_accepted());
+    let awaited: BTreeSet<(NsId, SocketAddr)> = waiting
+        .filter_map(|one| facts.listener_of(one))
+        .map(|listener| (listener.ns, listener.local))
+        .collect();
+    let listeners = facts.sockets.iter().filter(|socket| {
+        socket.state == TcpState::Listen
+            && (socket.receive_queue > 0 || awaited.contains(&(socket.ns, socket.local)))
+    });
+    listeners
         .flat_map(|socket| facts.owners_of(socket))
         .map(|owner| owner.pid)
         .collect()
@@ -127,19 +147,36 @@ fn second_look(places: &mut Places, waiting: &BTreeSet<NsId>, first: Instant) ->
 
 /// Looks through each descriptor whose socket is in no TCP table: most are of
 /// other protocols or were never connected; some are ends of dead connections.
-fn dead_held(strays: &[Owner]) -> Fact<Vec<DeadHeld>> {
+/// `Unknown` where not one of them could be looked at.
+fn dead_held(strays: &[Owner], partial: &mut Vec<Partial>) -> Fact<Vec<DeadHeld>> {
     let mut descriptors = Descriptors::default();
-    let mut dead = Vec::new();
+    let (mut dead, mut seen) = (Vec::new(), 0usize);
+    let mut refused: Vec<Why> = Vec::new();
     for owner in strays {
         match inspect(&mut descriptors, owner) {
-            Ok(Some(held)) => dead.push(held),
-            Ok(None) => {}
+            Ok(held) => {
+                dead.extend(held);
+                seen += 1;
+            }
             Err(error) if error.is_refused() || error.is_unknown_call() => {
-                return Fact::Unknown(super::exact::why(owner, &error));
+                refused.push(super::exact::why(owner, &error));
             }
             // Gone, or no socket any more: nothing is held.
             Err(_) => {}
         }
+    }
+    let count = refused.len();
+    match refused.into_iter().next() {
+        Some(first) if seen == 0 => return Fact::Unknown(first),
+        Some(first) => partial.push(Partial {
+            what: format!(
+                "whether {count} descriptor{} on sockets of no table held connections",
+                if count == 1 { "" } else { "s" }
+            ),
+            why: first.to_string(),
+            remedy: "run as root or grant CAP_SYS_PTRACE".to_owned(),
+        }),
+        None => {}
     }
     Fact::Known(dead)
 }

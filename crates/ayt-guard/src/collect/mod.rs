@@ -6,10 +6,11 @@ mod names;
 mod owners;
 mod tables;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ayt_core::fact::Partial;
-use ayt_core::facts::{HostFacts, HostParts};
+use ayt_core::facts::{HostFacts, HostParts, Socket};
 use ayt_core::filter::Filter;
 use ayt_sys::procfs::ProcScan;
 use ayt_sys::scan_proc;
@@ -53,6 +54,14 @@ pub enum CollectError {
     /// Not Linux.
     #[error("this command needs Linux: it asks the Linux kernel through sock_diag and /proc")]
     NeedsLinux,
+    /// The filter names namespaces, and none of them was found.
+    #[error("no network namespace is called {wanted}; there are: {known}")]
+    NoNamespace {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
     /// The kernel refused to list sockets.
     #[error("{operation}: {error}; {remedy}")]
     Refused {
@@ -87,7 +96,7 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
             Ok((own, scan))
         })?
     };
-    let scan = scan.unwrap_or_else(|error| {
+    let mut scan = scan.unwrap_or_else(|error| {
         parts.partial.push(Partial {
             what: "owners and other network namespaces are hidden".to_owned(),
             why: error.to_string(),
@@ -96,12 +105,20 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
         ProcScan::default()
     });
     tables::others(what, &scan, &mut places, &mut parts);
-    let strays = owners::attach(what, scan, &mut parts);
+    owners::catch_up(&mut scan, &parts, what.doctor.is_some());
     names::complete(&mut parts);
-
+    let strays = owners::attach(what, scan, &mut places, &mut parts);
+    let known: Vec<String> = parts.namespaces.iter().map(|ns| ns.name.clone()).collect();
+    names::keep_wanted(&mut parts, &mut places, &what.filter);
+    if parts.namespaces.is_empty() {
+        return Err(CollectError::NoNamespace {
+            wanted: what.filter.namespaces.join(", "),
+            known: known.join(", "),
+        });
+    }
     let mut facts = HostFacts::new(parts);
     if !what.filter.is_empty() {
-        facts = keep_matching(facts, &what.filter);
+        facts = keep_matching(facts, what);
     }
     let ask = match what.exact {
         Exact::Always => true,
@@ -117,14 +134,34 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
     Ok(facts)
 }
 
-fn keep_matching(facts: HostFacts, filter: &Filter) -> HostFacts {
+fn keep_matching(facts: HostFacts, what: &Collect) -> HostFacts {
+    let filter = &what.filter;
+    // A connection in an accept queue has no owner yet. To the doctor it is the
+    // business of whoever should accept it.
+    let owned = |socket: &Socket| match facts.listener_of(socket) {
+        Some(listener) if what.doctor.is_some() && socket.never_accepted() => {
+            filter.matches_owner(&facts, listener)
+        }
+        _ => filter.matches_owner(&facts, socket),
+    };
     let keep: Vec<bool> = facts
         .sockets
         .iter()
-        .map(|socket| filter.matches(&facts, socket))
+        .map(|socket| {
+            filter.matches_socket(socket)
+                && filter.matches_namespace(&facts, socket)
+                && owned(socket)
+        })
         .collect();
     let mut parts = facts.into_parts();
     let mut kept = keep.into_iter();
     parts.sockets.retain(|_| kept.next().unwrap_or(false));
+    let pids: BTreeSet<u32> = parts
+        .sockets
+        .iter()
+        .flat_map(|socket| parts.owners.of(socket.inode))
+        .map(|owner| owner.pid)
+        .collect();
+    parts.processes.retain(|pid, _| pids.contains(pid));
     HostFacts::new(parts)
 }

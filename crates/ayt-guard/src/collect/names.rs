@@ -1,8 +1,11 @@
 //! Names for namespaces that only processes lead to: the container, the pod, or
-//! a process in it.
+//! a process in it. And, once all have names, which of them were asked for.
 
-use ayt_core::facts::HostParts;
+use ayt_core::facts::{HostParts, NsId};
+use ayt_core::filter::Filter;
 use ayt_sys::read_process;
+
+use super::tables::Places;
 
 /// Replaces the `process:PID` placeholders.
 pub(super) fn complete(parts: &mut HostParts) {
@@ -14,12 +17,7 @@ pub(super) fn complete(parts: &mut HostParts) {
         else {
             continue;
         };
-        let process = parts
-            .processes
-            .get(&pid)
-            .cloned()
-            .or_else(|| read_process(pid, None));
-        namespace.name = match process {
+        namespace.name = match read_process(pid, None) {
             None => format!("net:{}", namespace.inode),
             Some(process) => match (&process.unit.container, &process.unit.pod) {
                 (Some(container), _) => container.clone(),
@@ -28,4 +26,48 @@ pub(super) fn complete(parts: &mut HostParts) {
             },
         };
     }
+}
+
+/// Drops the namespaces that were not asked for, and numbers the rest anew.
+pub(super) fn keep_wanted(parts: &mut HostParts, places: &mut Places, filter: &Filter) {
+    if filter.namespaces.is_empty() {
+        return;
+    }
+    // A limit of the whole host that only its first namespace shows.
+    const OF_THE_HOST: &str = "ipv4/tcp_max_orphans";
+    let known = parts.namespaces.iter().find_map(|namespace| {
+        let fact = namespace.sysctls.0.get(OF_THE_HOST)?;
+        fact.known().map(|_| fact.clone())
+    });
+    if let Some(known) = known {
+        for namespace in &mut parts.namespaces {
+            namespace.sysctls.0.insert(OF_THE_HOST, known.clone());
+        }
+    }
+    let mut renumbered = vec![None; parts.namespaces.len()];
+    let mut next = 0u16;
+    parts.namespaces.retain_mut(|namespace| {
+        let wanted = filter.wants_namespace(&namespace.name, namespace.inode);
+        if wanted {
+            renumbered[usize::from(namespace.id.0)] = Some(NsId(next));
+            namespace.id = NsId(next);
+            next += 1;
+        }
+        wanted
+    });
+    let number = |id: NsId| renumbered.get(usize::from(id.0)).copied().flatten();
+    parts.sockets.retain_mut(|socket| match number(socket.ns) {
+        Some(id) => {
+            socket.ns = id;
+            true
+        }
+        None => false,
+    });
+    places.retain_mut(|place| match number(place.id) {
+        Some(id) => {
+            place.id = id;
+            true
+        }
+        None => false,
+    });
 }

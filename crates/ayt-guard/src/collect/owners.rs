@@ -1,20 +1,68 @@
 //! Joins sockets and processes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ayt_core::fact::Partial;
-use ayt_core::facts::{HostParts, Owner, Owners};
+use ayt_core::facts::{HostParts, NsId, Owner, Owners, Socket};
 use ayt_core::filter::Filter;
 use ayt_sys::procfs::ProcScan;
-use ayt_sys::read_process;
-use rustc_hash::FxHashSet;
+use ayt_sys::wire::request::state_mask;
+use ayt_sys::{read_process, scan_proc};
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Collect;
+use super::tables::{self, Places};
+
+/// Descriptors on sockets that are in none of the tables.
+pub(super) struct Strays {
+    /// The descriptors; `None` where a filter leaves them out.
+    pub(super) owners: Option<Vec<Owner>>,
+    /// Open descriptors of the processes that hold sockets.
+    pub(super) descriptors: BTreeMap<u32, u32>,
+}
+
+/// A pass over /proc that found fewer descriptors takes milliseconds.
+const QUICK_PASS: usize = 20_000;
+
+/// Where the tables show sockets newer than the pass over /proc, a second one
+/// finds their owners. (The pass has to come before the tables of other
+/// namespaces, to which it leads.) On a large host a list, which has to be
+/// quick, goes without: the second pass would be outrun as well.
+pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool) {
+    if scan.owners.len() > QUICK_PASS && !at_any_cost {
+        return;
+    }
+    let held = parts.sockets.iter().filter(|socket| socket.inode != 0);
+    let mut late: FxHashSet<u32> = held.map(|socket| socket.inode).collect();
+    for owner in &scan.owners {
+        late.remove(&owner.inode);
+    }
+    if late.is_empty() {
+        return;
+    }
+    // What cannot be read now was read before: nothing is lost.
+    let Ok(later) = scan_proc() else { return };
+    let holds_late = |owner: &&Owner| late.contains(&owner.inode);
+    let holders = later.owners.iter().filter(holds_late);
+    let holders: FxHashSet<u32> = holders.map(|owner| owner.pid).collect();
+    // All descriptors of a process from one pass: else a child forked in between
+    // would hold the new connection and not the listener.
+    scan.owners.retain(|owner| !holders.contains(&owner.pid));
+    let owners = later.owners.into_iter();
+    scan.owners
+        .extend(owners.filter(|owner| holders.contains(&owner.pid)));
+    scan.descriptors.extend(later.descriptors);
+}
 
 /// Puts owners and processes into the facts, says what is hidden, and returns
 /// the descriptors on sockets that are in none of the tables (when the doctor
 /// looks).
-pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> Vec<Owner> {
+pub(super) fn attach(
+    what: &Collect,
+    scan: ProcScan,
+    places: &mut Places,
+    parts: &mut HostParts,
+) -> Strays {
     let mut inodes: FxHashSet<u32> =
         FxHashSet::with_capacity_and_hasher(parts.sockets.len(), rustc_hash::FxBuildHasher);
     inodes.extend(parts.sockets.iter().map(|socket| socket.inode));
@@ -22,19 +70,29 @@ pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> V
 
     let mut owners = scan.owners;
     let mut strays = Vec::new();
-    let look_at = strays_wanted(what);
+    let wanted = strays_wanted(what);
     owners.retain(|owner| {
         let ours = inodes.contains(&owner.inode);
-        if !ours && look_at(owner) {
+        if !ours && wanted {
             strays.push(*owner);
         }
         ours
     });
+    if wanted {
+        keep_strays(what, parts, &mut strays);
+    }
     owners.shrink_to_fit();
     for owner in &owners {
         inodes.remove(&owner.inode);
     }
-    let unowned = inodes.len();
+    if !inodes.is_empty()
+        && let Some(why) = why_hidden(&scan.hidden)
+    {
+        if inodes.len() <= FEW {
+            leave_out_gone(places, parts, &mut inodes);
+        }
+        parts.partial.extend(hidden(inodes.len(), why));
+    }
     let pids: BTreeSet<u32> = owners.iter().map(|owner| owner.pid).collect();
     parts.owners = Owners::new(owners);
     parts.processes = pids
@@ -44,44 +102,104 @@ pub(super) fn attach(what: &Collect, scan: ProcScan, parts: &mut HostParts) -> V
             Some((pid, process))
         })
         .collect();
-    if let Some(hidden) = hidden(unowned, &scan.hidden) {
-        parts.partial.push(hidden);
-    }
-    if scan.namespaces_hidden > 0 {
+    // A look at named namespaces has all of them that it was asked for.
+    if scan.namespaces_hidden > 0 && what.filter.namespaces.is_empty() {
         parts.partial.push(Partial {
-            what: format!(
-                "the network namespaces of {} processes are hidden",
-                scan.namespaces_hidden
-            ),
+            what: match scan.namespaces_hidden {
+                1 => "the network namespace of 1 process is hidden".to_owned(),
+                n => format!("the network namespaces of {n} processes are hidden"),
+            },
             why: "/proc/PID/ns/net may not be read".to_owned(),
             remedy: "run as root or grant CAP_SYS_PTRACE".to_owned(),
         });
     }
-    strays
+    Strays {
+        owners: wanted.then_some(strays),
+        descriptors: scan.descriptors,
+    }
 }
 
-/// Which descriptors on sockets of no table the doctor looks at: a dead socket
-/// has no state, peer or namespace left that a filter could judge.
-fn strays_wanted(what: &Collect) -> impl Fn(&Owner) -> bool + use<> {
-    let pids = what.filter.pids.clone();
+/// Whether the doctor looks at descriptors on sockets of no table: a dead socket
+/// has no state or peer left that a filter could judge, only its holder.
+fn strays_wanted(what: &Collect) -> bool {
     let rest = Filter {
         pids: Vec::new(),
+        commands: Vec::new(),
+        namespaces: Vec::new(),
         ..what.filter.clone()
     };
-    let look = what.doctor.is_some() && rest.is_empty();
-    move |owner| look && (pids.is_empty() || pids.contains(&owner.pid))
+    what.doctor.is_some() && rest.is_empty()
+}
+
+/// Leaves out the descriptors of processes that the filter leaves out. A dead
+/// socket counts to the namespace that its holder is in.
+fn keep_strays(what: &Collect, parts: &HostParts, strays: &mut Vec<Owner>) {
+    let filter = &what.filter;
+    if filter.is_empty() {
+        return;
+    }
+    let mut judged: FxHashMap<u32, bool> = FxHashMap::default();
+    let name_of = |inode: u64| {
+        let found = parts.namespaces.iter().find(|ns| ns.inode == inode);
+        found.map_or("", |ns| ns.name.as_str())
+    };
+    strays.retain(|owner| {
+        *judged.entry(owner.pid).or_insert_with(|| {
+            if !filter.pids.is_empty() && !filter.pids.contains(&owner.pid) {
+                return false;
+            }
+            let Some(process) = read_process(owner.pid, None) else {
+                return false;
+            };
+            let named = filter.commands.is_empty()
+                || filter
+                    .commands
+                    .iter()
+                    .any(|wanted| process.command.contains(wanted.as_str()));
+            let inside = filter.namespaces.is_empty()
+                || process
+                    .netns
+                    .known()
+                    .is_some_and(|&inode| filter.wants_namespace(name_of(inode), inode));
+            named && inside
+        })
+    });
+}
+
+/// So few sockets without an owner may be mere coming and going between the
+/// readings of the two sides, and a second reading of the tables is cheap.
+const FEW: usize = 256;
+
+/// Leaves those out that have gone since the tables were read.
+fn leave_out_gone(places: &mut Places, parts: &HostParts, unowned: &mut FxHashSet<u32>) {
+    let concerned: BTreeSet<NsId> = parts
+        .sockets
+        .iter()
+        .filter(|socket| unowned.contains(&socket.inode))
+        .map(|socket| socket.ns)
+        .collect();
+    let mut left = Vec::new();
+    for place in places
+        .iter_mut()
+        .filter(|place| concerned.contains(&place.id))
+    {
+        let held = |socket: &Socket| unowned.contains(&socket.inode);
+        if tables::dump(place, state_mask(&[]), &mut left, held).is_err() {
+            return;
+        }
+    }
+    let left: FxHashSet<u32> = left.iter().map(|socket| socket.inode).collect();
+    unowned.retain(|inode| left.contains(inode));
 }
 
 /// Why sockets that have an inode have no visible owner. Where nothing is
 /// hidden it is no gap: the kernel, io_uring or a message in flight holds them.
-fn hidden(unowned: usize, processes: &[u32]) -> Option<Partial> {
-    if unowned == 0 {
-        return None;
-    }
-    let why = if let Some(first) = processes.first() {
+fn why_hidden(processes: &[u32]) -> Option<String> {
+    Some(if let Some(first) = processes.first() {
         format!(
-            "the descriptors of {} processes may not be read, such as /proc/{first}/fd",
-            processes.len()
+            "the descriptors of {} process{} may not be read, such as /proc/{first}/fd",
+            processes.len(),
+            if processes.len() == 1 { "" } else { "es" }
         )
     } else if proc_hides_processes() {
         "/proc is mounted with hidepid".to_owned()
@@ -89,8 +207,11 @@ fn hidden(unowned: usize, processes: &[u32]) -> Option<Partial> {
         "their processes are outside ayt's pid namespace".to_owned()
     } else {
         return None;
-    };
-    Some(Partial {
+    })
+}
+
+fn hidden(unowned: usize, why: String) -> Option<Partial> {
+    (unowned > 0).then(|| Partial {
         what: format!(
             "owners of {unowned} socket{} hidden",
             if unowned == 1 { " are" } else { "s are" }

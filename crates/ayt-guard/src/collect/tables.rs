@@ -70,7 +70,8 @@ pub(super) fn others(what: &Collect, scan: &ProcScan, places: &mut Places, parts
                 Ok(ns) if known.insert(ns.inode()) => {
                     visit(what, name, ns, places, parts, &mut closed);
                 }
-                Ok(_) => {}
+                // A stale name is no namespace, so none is hidden.
+                Ok(_) | Err(SysError::Malformed { .. }) => {}
                 Err(error) => closed.push(error),
             }
         }
@@ -139,9 +140,16 @@ fn process_name(pids: &[u32]) -> String {
 
 fn register(name: String, ns: Netns, diag: DiagSocket, parts: &mut HostParts) -> Place {
     let id = NsId(u16::try_from(parts.namespaces.len()).unwrap_or(u16::MAX));
-    let sysctls = ns
-        .enter(read_sysctls)
-        .unwrap_or_else(|_| Sysctls::default());
+    let sysctls = ns.enter(read_sysctls).unwrap_or_else(|error| {
+        let refused = |name| {
+            let why = Why::Failed {
+                operation: format!("read net/{name}"),
+                error: error.to_string(),
+            };
+            (name, Fact::Unknown(why))
+        };
+        Sysctls(Sysctls::READ.into_iter().map(refused).collect())
+    });
     parts.namespaces.push(Namespace {
         id,
         inode: ns.inode(),
@@ -215,6 +223,7 @@ pub(super) fn dump(
 
 fn remedy(error: &SysError) -> &'static str {
     match error.errno() {
+        _ if !Path::new("/proc/self").exists() => "mount /proc (mount -t proc proc /proc)",
         // ENOENT: nobody answers for TCP.
         Some(2) => {
             "load the kernel module tcp_diag (modprobe tcp_diag), or build the kernel with CONFIG_INET_TCP_DIAG"
@@ -225,7 +234,6 @@ fn remedy(error: &SysError) -> &'static str {
         Some(93 | 97) => {
             "this kernel or sandbox has no netlink sock_diag: run ayt outside the sandbox"
         }
-        _ if !Path::new("/proc/self").exists() => "mount /proc (mount -t proc proc /proc)",
         _ => "see sock_diag(7)",
     }
 }

@@ -136,7 +136,7 @@ impl DiagSocket {
         Ok(())
     }
 
-    /// Destroys one socket (`SOCK_DESTROY`, Linux 4.9, CAP_NET_ADMIN).
+    /// Destroys one socket (`SOCK_DESTROY`, Linux 4.5, CAP_NET_ADMIN).
     ///
     /// # Errors
     /// `EPERM` without the right, `ENOENT` or `ESTALE` when it had gone,

@@ -9,6 +9,9 @@ use std::os::fd::AsFd;
 use crate::error::SysError;
 use crate::procfs::namespace_inode;
 
+/// The file system of namespaces (`include/uapi/linux/magic.h`).
+const NSFS_MAGIC: u32 = 0x6e73_6673;
+
 /// A network namespace, held open.
 #[derive(Debug)]
 pub struct Netns {
@@ -46,10 +49,19 @@ impl Netns {
     /// The namespace bound to a file, such as /run/netns/NAME.
     ///
     /// # Errors
-    /// When the file is not there or not ours to open.
+    /// When the file is not there or not ours to open; [`SysError::Malformed`]
+    /// when it is no namespace: what is left under /run/netns of a name whose
+    /// mount has gone, or lies in another mount namespace.
     pub fn at(path: &Path) -> Result<Self, SysError> {
         let call = |error| SysError::call(format!("open {}", path.display()), error);
         let file = File::open(path).map_err(call)?;
+        let kind = rustix::fs::fstatfs(&file).map_err(|error| call(error.into()))?;
+        if i128::from(kind.f_type) != i128::from(NSFS_MAGIC) {
+            return Err(SysError::Malformed {
+                operation: "open a network namespace",
+                detail: format!("{} is none", path.display()),
+            });
+        }
         let inode = rustix::fs::fstat(&file)
             .map_err(|error| call(error.into()))?
             .st_ino;

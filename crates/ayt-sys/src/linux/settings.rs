@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 
 use ayt_core::fact::{Fact, Why};
 use ayt_core::facts::{Counters, Sysctls};
@@ -12,12 +13,24 @@ use crate::procfs;
 /// Reads the settings ayt knows from /proc/sys/net.
 #[must_use]
 pub fn read_sysctls() -> Sysctls {
+    // In a container or a sandbox this part of /proc may be left out or covered.
+    let mounted = Path::new("/proc/sys/net/ipv4").exists();
     let read = |name: &'static str| {
         let path = format!("/proc/sys/net/{name}");
         let fact = match fs::read_to_string(&path) {
             Ok(text) => Fact::Known(text.trim().to_owned()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(error) if error.kind() == ErrorKind::NotFound && mounted => {
                 Fact::Unknown(Why::Unsupported("this kernel has no such setting"))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Fact::Unknown(Why::Failed {
+                operation: format!("read {path}"),
+                error: "/proc/sys/net is not there".to_owned(),
+            }),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                Fact::Unknown(Why::NoRight {
+                    operation: format!("read {path}"),
+                    remedy: "run as root, or make /proc/sys/net readable".to_owned(),
+                })
             }
             Err(error) => Fact::Unknown(Why::Failed {
                 operation: format!("read {path}"),

@@ -164,6 +164,7 @@ pub fn tcp_info(value: &[u8]) -> Option<TcpInfo> {
         segs_in: u32_at(value, 140),
         notsent_bytes: u32_at(value, 144),
         snd_wnd: u32_at(value, 228),
+        rcv_wnd: u32_at(value, 232),
     })
 }
 

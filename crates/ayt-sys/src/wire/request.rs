@@ -11,7 +11,7 @@ use super::netlink::{F_ACK, F_DUMP, F_REQUEST, HEADER};
 
 /// `SOCK_DIAG_BY_FAMILY`.
 pub const BY_FAMILY: u16 = 20;
-/// `SOCK_DESTROY` (Linux 4.9).
+/// `SOCK_DESTROY` (for TCP: Linux 4.5).
 pub const DESTROY: u16 = 21;
 /// Length of one request with its netlink header.
 pub const LENGTH: usize = HEADER + 56;

@@ -20,9 +20,10 @@ ayt counts, by program and local port (or remote endpoint, where this side had \
 connected), the CLOSE_WAIT sockets that have a descriptor, have nothing queued to \
 send, and have been in the state for a minute (or, from three of one kind on, for \
 two seconds). The age is a lower bound: the kernel exports none, and the last \
-acknowledgement is not older than the FIN unless the program went on sending. A program may half-close on purpose and \
-still send; one that is sending is not accused. A connection pool that looks at \
-its idle connections only now and then shows a few that go away by themselves.
+acknowledgement is not older than the FIN unless the program went on sending. A \
+program may half-close on purpose and still send; one that is sending is not \
+accused. A connection pool that looks at its idle connections only now and then \
+shows a few that go away by themselves.
 
 A server reads 0 bytes (`read() == -1` in Java, an empty result in Python) when \
 the peer has closed; closing then is the cure. Destroying the socket from outside \
@@ -55,7 +56,7 @@ fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
 
 fn finding(group: &Group<'_, ()>, oldest: u64) -> Finding {
     let unread = group.sockets.iter();
-    let unread: u64 = unread.map(|socket| u64::from(socket.receive_queue)).sum();
+    let unread: u64 = unread.map(|socket| u64::from(socket.unread_bytes())).sum();
     let summary = format!(
         "{} has not closed {} {} that the peer closed at least {} ago",
         group.who(),
@@ -90,7 +91,8 @@ mod tests {
     #[test]
     fn one_old_leak_fires_with_who_and_how_long() {
         let mut leaked = close_wait(7, 61_000);
-        leaked.receive_queue = 12;
+        // The peer's FIN counts as one.
+        leaked.receive_queue = 13;
         let outcome = run(Sample::new().owned(leaked, 812, "leaky", 9));
         let [finding] = outcome.findings.as_slice() else {
             panic!("{outcome:?}");

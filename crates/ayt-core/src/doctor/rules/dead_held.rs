@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
-use crate::fact::{Fact, Partial};
+use crate::fact::{Fact, Partial, Why};
 use crate::facts::{DeadHeld, HostFacts};
 
 /// The rule.
@@ -40,7 +40,10 @@ fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
             unknown: vec![Partial {
                 what: "descriptors whose connections no longer exist".to_owned(),
                 why: why.to_string(),
-                remedy: "run as root or grant CAP_SYS_PTRACE".to_owned(),
+                remedy: match why {
+                    Why::KernelTooOld { since, .. } => format!("Linux {since} or later"),
+                    _ => "run as root or grant CAP_SYS_PTRACE".to_owned(),
+                },
             }],
         },
         Some(Fact::Known(all)) => Outcome {
@@ -115,7 +118,6 @@ const MOST_PORTS: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::Why;
     use crate::facts::Owner;
     use crate::facts::sample::{Sample, process};
 

@@ -66,6 +66,9 @@ fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
     }
     if !short.is_empty() {
         count_sockets(facts, &mut short);
+        // A process without a descriptor on any of these connections is none of
+        // this look's: a filter left its own out.
+        short.retain(|_, (_, _, account)| account.concerned());
     }
     Outcome {
         findings: short
@@ -93,6 +96,10 @@ fn count_sockets(facts: &HostFacts, short: &mut BTreeMap<u32, (u64, u64, Account
 }
 
 impl Account {
+    fn concerned(&self) -> bool {
+        !self.states.is_empty() || self.dead_held > 0
+    }
+
     fn add(&mut self, socket: &Socket, owner: Owner) {
         *self.states.entry(socket.state).or_default() += 1;
         if socket.state == TcpState::CloseWait {
@@ -111,7 +118,7 @@ fn finding(facts: &HostFacts, pid: u32, open: u64, limit: u64, account: &Account
         format!("{command} (pid {pid}) has no descriptor left ({open} of {limit})")
     } else {
         let percent = u128::from(open) * 100 / u128::from(limit);
-        format!("{command} (pid {pid}) has used {open} of its {limit} descriptors ({percent} %)")
+        format!("{command} (pid {pid}) has used {open} of its {limit} descriptors ({percent}%)")
     };
     let mut leaks = Vec::new();
     match close_wait {
@@ -142,8 +149,10 @@ fn finding(facts: &HostFacts, pid: u32, open: u64, limit: u64, account: &Account
     let mut finding = Finding::new(&RULE, severity, summary)
         .evidence("open", Value::Count(open))
         .evidence("limit", Value::Count(limit))
-        .evidence("close_wait", Value::Count(close_wait as u64))
-        .evidence("tcp_by_state", Value::Text(states.join(", ")));
+        .evidence("close_wait", Value::Count(close_wait as u64));
+    if !states.is_empty() {
+        finding = finding.evidence("tcp_by_state", Value::Text(states.join(", ")));
+    }
     if matches!(facts.dead_held, Some(Fact::Known(_))) {
         finding = finding.evidence("dead_held", Value::Count(account.dead_held));
     }

@@ -25,9 +25,10 @@ end either.
 
 ayt reports a connection with a descriptor and unread data that came in at least a minute \
 ago, and one whose receive buffer is full and has taken nothing for two seconds. Full means \
-that at least three quarters of the buffer's limit are in use: the kernel closes the window \
-between there and the limit, as the overhead of small segments counts too (measured: 82 % \
-to 103 % at a window of 0). CLOSE_WAIT is left to close-wait-leak, whose end of stream \
+that the window last told to the peer is 0 (Linux 6.2 and later tell it), or that at least \
+three quarters of the buffer's limit are in use: the kernel mostly closes the window between \
+there and the limit, as the overhead of small segments counts too (measured at a window of 0: \
+82 % to 103 %, and 70 % of a small buffer set by the program). CLOSE_WAIT is left to close-wait-leak, whose end of stream \
 counts as one unread byte.
 
 Unread data on a client's idle connection may be harmless: a pool does not look at a \
@@ -86,13 +87,13 @@ fn unread<'a>(socket: &'a Socket, limits: &Limits) -> Option<Unread<'a>> {
         return None;
     }
     let since_ms = u64::from(socket.tcp.as_ref()?.last_data_recv_ms);
-    let full = socket.memory.is_some_and(|memory| {
-        let (held, limit) = (
-            u64::from(memory.receive_alloc),
-            u64::from(memory.receive_limit),
-        );
-        limit > 0 && held * 4 >= limit * 3
-    });
+    let shut = socket.tcp.is_some_and(|tcp| tcp.rcv_wnd == Some(0));
+    let full = shut
+        || socket.memory.is_some_and(|memory| {
+            let held = u64::from(memory.receive_alloc);
+            let limit = u64::from(memory.receive_limit);
+            limit > 0 && held * 4 >= limit * 3
+        });
     let after = if full {
         limits.pile_after.min(limits.idle_after)
     } else {

@@ -4,7 +4,6 @@ mod give_up;
 
 use crate::doctor::group::{Group, Span, by_service, heard_ms};
 use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
-use crate::duration::Ms;
 use crate::facts::{HostFacts, Socket, TimerKind};
 use crate::tcp_state::TcpState;
 use give_up::{Course, model_timeout_ms};
@@ -29,9 +28,10 @@ up that long after the first retransmission. Without, tcp_retries2 counts, but a
 a time: that of a connection whose timeout starts at 200 ms and doubles up to 120 s \
 (or tcp_rto_max_ms): 15 is 924.6 s, 8 is 102.2 s. When the first retransmission \
 was, ayt reckons from their number and the timeouts; the end comes at the first \
-timeout after the limit, up to two minutes later. Where the settings could not be \
-read there may be a user timeout that ends it earlier. A link that loses much, or \
-a radio out of cover for some seconds, is told as well, and recovers.
+timeout after the limit, up to two minutes later: both times are told. Where the \
+settings could not be read there may be a user timeout that ends it earlier. A link \
+that loses much, or a radio out of cover for some seconds, is told as well, and \
+recovers.
 
 In SYN_SENT it is the first packet that has no answer: a firewall that drops, a \
 host that is down, a wrong address, or a full accept queue. (A port nobody listens \
@@ -87,8 +87,18 @@ fn retransmits(socket: &Socket) -> u8 {
 #[derive(Debug, Clone, Copy)]
 struct End {
     in_ms: u64,
+    latest_ms: u64,
     /// The settings were read: it does not end earlier.
     certain: bool,
+}
+
+impl End {
+    fn when(self) -> Span {
+        Span {
+            least: self.in_ms,
+            most: self.latest_ms,
+        }
+    }
 }
 
 fn end_of(facts: &HostFacts, socket: &Socket) -> Option<End> {
@@ -97,9 +107,11 @@ fn end_of(facts: &HostFacts, socket: &Socket) -> Option<End> {
     let rto_max = sysctls.number("ipv4/tcp_rto_max_ms");
     let settings = facts.keepalive.get(&socket.cookie);
     let settings = settings.and_then(|settings| settings.known());
-    let limit = match settings.map(|settings| u64::from(settings.user_timeout_ms)) {
-        Some(user_timeout) if user_timeout > 0 => user_timeout,
-        _ => model_timeout_ms(sysctls.number("ipv4/tcp_retries2")?, rto_max),
+    let user_timeout = settings.map(|settings| u64::from(settings.user_timeout_ms));
+    let user_timeout = user_timeout.filter(|&ms| ms > 0);
+    let limit = match user_timeout {
+        Some(user_timeout) => user_timeout,
+        None => model_timeout_ms(sysctls.number("ipv4/tcp_retries2")?, rto_max),
     };
     // RFC 6298 2.3, with Linux's least of 200 ms for the deviation.
     let base_us = u64::from(tcp.rtt_us) + (4 * u64::from(tcp.rttvar_us)).max(200_000);
@@ -112,8 +124,13 @@ fn end_of(facts: &HostFacts, socket: &Socket) -> Option<End> {
     let running = course
         .running_ms(rto_max)
         .min(u64::from(tcp.last_ack_recv_ms));
+    let in_ms = course.gives_up_in_ms(running, limit);
     Some(End {
-        in_ms: course.gives_up_in_ms(running, limit),
+        in_ms,
+        latest_ms: match user_timeout {
+            Some(_) => in_ms,
+            None => course.gives_up_latest_ms(running, limit, rto_max),
+        },
         certain: settings.is_some(),
     })
 }
@@ -132,7 +149,7 @@ fn data(facts: &HostFacts, group: &Group<'_, Kind>) -> Finding {
         format!(
             "; the kernel gives up {}in about {}{}",
             group.words("", "on the first "),
-            Ms(end.in_ms),
+            end.when(),
             if end.certain { "" } else { " (at the latest)" },
         )
     });
@@ -148,7 +165,7 @@ fn data(facts: &HostFacts, group: &Group<'_, Kind>) -> Finding {
     let mut finding = group
         .finding(&RULE, Severity::Warning, summary, |socket| {
             let ends = end_of(facts, socket);
-            let ends = ends.map(|end| format!(", gives up in about {}", Ms(end.in_ms)));
+            let ends = ends.map(|end| format!(", gives up in about {}", end.when()));
             let times = retransmits(socket);
             format!("{times} retransmissions{}", ends.unwrap_or_default())
         })
@@ -161,7 +178,9 @@ fn data(facts: &HostFacts, group: &Group<'_, Kind>) -> Finding {
         finding = finding.evidence("heard_last_at_most_ms", Value::Millis(heard.most));
     }
     if let Some(end) = first {
-        finding = finding.evidence("gives_up_in_ms", Value::Millis(end.in_ms));
+        finding = finding
+            .evidence("gives_up_in_ms", Value::Millis(end.in_ms))
+            .evidence("gives_up_latest_in_ms", Value::Millis(end.latest_ms));
     }
     finding.remedy(format!(
         "`ayt probe {filters}` asks whether the peer is there; `ayt arm {filters} --keepalive \

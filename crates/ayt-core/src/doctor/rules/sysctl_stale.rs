@@ -229,14 +229,21 @@ fn finding(facts: &HostFacts, namespace: &Namespace, stale: &[Stale]) -> Finding
     let better: Vec<&str> = stale.iter().map(|one| one.better.as_str()).collect();
     let names: Vec<&str> = stale.iter().map(|one| one.name).collect();
     // Another namespace is entered by one of its processes.
-    let inside = facts
+    let way_in = facts
         .processes
         .values()
-        .find(|process| process.netns == Fact::Known(namespace.inode))
-        .filter(|_| namespace.id.0 != 0)
-        .map_or_else(String::new, |process| {
-            format!("nsenter --net=/proc/{}/ns/net ", process.pid)
-        });
+        .find(|process| process.netns == Fact::Known(namespace.inode));
+    let (place, inside) = match way_in {
+        _ if namespace.name == "host" => (String::new(), String::new()),
+        Some(process) => (
+            String::new(),
+            format!("nsenter --net=/proc/{}/ns/net ", process.pid),
+        ),
+        None => (
+            format!("inside namespace {}: ", namespace.name),
+            String::new(),
+        ),
+    };
     let mut finding = Finding::new(
         &RULE,
         severity,
@@ -250,7 +257,7 @@ fn finding(facts: &HostFacts, namespace: &Namespace, stale: &[Stale]) -> Finding
         finding = finding.evidence(one.name, Value::Text(one.value.clone()));
     }
     finding.remedy(format!(
-        "`{inside}sysctl -w {}`; then remove the old lines: `grep -rnE '{}' /etc/sysctl.conf \
+        "{place}`{inside}sysctl -w {}`; then remove the old lines: `grep -rnE '{}' /etc/sysctl.conf \
          /etc/sysctl.d /usr/lib/sysctl.d`",
         better.join(" "),
         names.join("|")
@@ -264,7 +271,10 @@ fn unknown(namespace: &Namespace) -> Option<Partial> {
         .0
         .values()
         .filter_map(|value| match value {
-            Fact::Unknown(Why::NoRight { remedy, .. }) => Some((value.why()?, remedy)),
+            Fact::Unknown(why @ Why::NoRight { remedy, .. }) => Some((why, remedy.as_str())),
+            Fact::Unknown(why @ Why::Failed { .. }) => {
+                Some((why, "make /proc/sys/net readable: mount -t proc proc /proc"))
+            }
             _ => None,
         });
     let (why, remedy) = refused.next()?;
@@ -275,6 +285,6 @@ fn unknown(namespace: &Namespace) -> Option<Partial> {
     Some(Partial {
         what,
         why: why.to_string(),
-        remedy: remedy.clone(),
+        remedy: remedy.to_owned(),
     })
 }

@@ -28,7 +28,7 @@ fn pressure_is_told_with_what_leaks() {
     };
     assert_eq!(
         finding.summary,
-        "leaky (pid 812) has used 80 of its 100 descriptors (80 %), 1 on a connection that \
+        "leaky (pid 812) has used 80 of its 100 descriptors (80%), 1 on a connection that \
          the peer has closed"
     );
     assert_eq!(finding.severity, Severity::Warning);

@@ -56,10 +56,29 @@ impl Course {
         waits.sum::<u64>() + self.rto_ms.saturating_sub(self.next_ms)
     }
 
-    /// In how long the kernel gives up, having run for `running_ms`: at the
-    /// first timeout at or after the limit.
+    /// In how long the kernel gives up at the earliest, having run for
+    /// `running_ms`: when the limit is reached, but not between two timeouts.
+    /// With a user timeout it is the time, since that shortens the last wait.
     pub(super) fn gives_up_in_ms(self, running_ms: u64, limit_ms: u64) -> u64 {
         limit_ms.saturating_sub(running_ms).max(self.next_ms)
+    }
+
+    /// In how long it gives up at the latest, where nothing shortens the waits:
+    /// at the first timeout at or after the limit. Timers fire a little late, so
+    /// a timeout reckoned just before the limit may be the one.
+    pub(super) fn gives_up_latest_ms(
+        self,
+        running_ms: u64,
+        limit_ms: u64,
+        rto_max_ms: Option<u64>,
+    ) -> u64 {
+        let rto_max = rto_max(rto_max_ms);
+        let (mut at, mut rto) = (self.next_ms, self.rto_ms.max(1));
+        while running_ms + at < limit_ms {
+            rto = (rto * 2).min(rto_max);
+            at += rto;
+        }
+        at
     }
 }
 
@@ -95,6 +114,13 @@ mod tests {
         assert_eq!(course.running_ms(None), 400 + 800 + 1000);
         assert_eq!(course.gives_up_in_ms(2200, 924_600), 922_400);
         assert_eq!(course.gives_up_in_ms(2200, 2500), 600);
+        // At 2800, or one doubled wait later; and never without end.
+        assert_eq!(course.gives_up_latest_ms(2200, 2500, None), 600);
+        assert_eq!(course.gives_up_latest_ms(2200, 3000, None), 600 + 3200);
+        assert_eq!(
+            course.gives_up_latest_ms(2200, 924_600, Some(0)),
+            600 + 200 * (921_800_u64).div_ceil(200)
+        );
     }
 
     #[test]

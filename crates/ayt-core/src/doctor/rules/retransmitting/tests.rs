@@ -53,14 +53,14 @@ fn data_in_flight_is_told_with_when_the_kernel_gives_up() {
     assert_eq!(
         finding.summary,
         "sshd (pid 812) has 1 connection on port 22 whose peer does not acknowledge data after 4 \
-         retransmissions, heard last 13s ago; the kernel gives up in about 15m20s"
+         retransmissions, heard last 13s ago; the kernel gives up in about 15m20s to 17m20s"
     );
     assert_eq!(finding.severity, Severity::Warning);
     assert_eq!((finding.owners[0].pid, finding.owners[0].fd), (812, 9));
-    assert_eq!(
-        finding.evidence.last().unwrap().value,
-        Value::Millis(924_600 - 4_400)
-    );
+    // Not before 924.6 s, and at a timeout: those come at 924.4 and 1044.4 s.
+    let times = &finding.evidence[finding.evidence.len() - 2..];
+    assert_eq!(times[0].value, Value::Millis(924_600 - 4_400));
+    assert_eq!(times[1].value, Value::Millis(1_044_400 - 4_400));
     assert!(
         finding
             .remedy
@@ -92,7 +92,7 @@ fn unknown_settings_make_it_the_latest_and_unknown_sysctls_leave_it_out() {
     assert!(
         only(sample())
             .summary
-            .ends_with("gives up in about 15m20s (at the latest)")
+            .ends_with("gives up in about 15m20s to 17m20s (at the latest)")
     );
     let unknown = only(sample().sysctl("ipv4/tcp_retries2", "?"));
     assert!(
@@ -107,7 +107,7 @@ fn a_lower_retries2_is_followed() {
         .sysctl("ipv4/tcp_retries2", "8")
         .owned(stuck(1, 4), 812, "sshd", 9)
         .with_keepalive(1, known(0));
-    assert!(only(sample).summary.ends_with("in about 1m37s"));
+    assert!(only(sample).summary.ends_with("in about 1m37s to 3m20s"));
 }
 
 #[test]

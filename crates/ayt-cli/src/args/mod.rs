@@ -1,0 +1,146 @@
+//! The command line: what may be written, and nothing that touches the system.
+
+mod arm;
+mod doctor;
+mod filter;
+mod list;
+mod probe;
+mod reap;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use arm::ArmArgs;
+pub(crate) use doctor::DoctorArgs;
+pub(crate) use filter::FilterArgs;
+pub(crate) use list::{ListArgs, SortColumn};
+pub(crate) use probe::{AskArgs, ProbeArgs};
+pub(crate) use reap::{Named, ReapArgs};
+
+use crate::output::page::Colour;
+
+const LONG_ABOUT: &str = "\
+Finds dead TCP connections on a Linux host, says why they died, and clears them.
+
+ayt asks the peer's kernel on any live connection of any process, with no data \
+sent and the program unaware. `list` and `doctor` only look; `probe` asks; `arm` \
+and `reap` change what you name.";
+
+const AFTER: &str = "\
+Exit status:
+  0  everything was looked at and is healthy, or was done as asked
+  1  something was found: a finding, a dead or suspect connection
+  2  usage, or what was asked for failed
+  3  could not look, or only in part and found nothing in it
+  130, 143  stopped by SIGINT or SIGTERM; what was known by then was printed";
+
+/// Find dead TCP connections, say why, clear them
+#[derive(Debug, Parser)]
+#[command(
+    name = "ayt",
+    version,
+    long_about = LONG_ABOUT,
+    after_help = "Start with `ayt doctor`. `ayt COMMAND --help` has examples.",
+    after_long_help = AFTER,
+    term_width = 80,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// When to colour; NO_COLOR is respected
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        help_heading = "Output"
+    )]
+    pub(crate) color: Colour,
+    /// Lay text out for so many columns, as on a terminal
+    #[arg(
+        long,
+        global = true,
+        value_name = "COLUMNS",
+        value_parser = clap::value_parser!(u16).range(20..),
+        help_heading = "Output"
+    )]
+    pub(crate) width: Option<u16>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show every TCP connection with its owner
+    List(ListArgs),
+    /// Ask the peers of live connections whether they are there
+    Probe(ProbeArgs),
+    /// Say what is wrong and why, and what to do
+    Doctor(DoctorArgs),
+    /// Set keepalive on live sockets of running processes
+    Arm(ArmArgs),
+    /// Destroy connections that are dead
+    Reap(ReapArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page, or write all of them to a folder
+    Man {
+        /// Folder for ayt.1, ayt-list.1, …
+        #[arg(long)]
+        dir: Option<PathBuf>,
+    },
+    /// Print a page of the reference, made from this program itself
+    #[command(hide = true)]
+    Docs {
+        /// Which page
+        #[arg(value_enum)]
+        page: crate::commands::docs::PageName,
+    },
+}
+
+/// Output for machines.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Json {
+    /// Print JSON, a documented and stable shape (docs/json.md)
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed_and_every_line_of_help_is_short() {
+        let command = super::Cli::command();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands() {
+            for argument in sub.get_arguments() {
+                let help = argument.get_help().map(ToString::to_string);
+                assert!(
+                    help.as_ref().is_some_and(|help| help.len() <= 70),
+                    "{} {}: {help:?}",
+                    sub.get_name(),
+                    argument.get_id()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! `ayt probe`, and how to ask, which other commands share.
+
+use std::time::Duration;
+
+use ayt_guard::probe::{Engine, Probe};
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
+
+use super::{FilterArgs, Json, values};
+
+const HELP: &str = "\
+Asks the peer of every matching ESTABLISHED or CLOSE_WAIT connection whether it \
+is there. The question goes to the peer's kernel and needs no data: a frozen \
+program with a living kernel answers.
+
+Verdicts: `alive` with the round trip; `dead` because of `peer_reset` (the peer \
+rebooted or forgot the connection), `unreachable` (a router said so, and silence \
+followed) or `unanswered` (three asks and all patience: half-open); `suspect` \
+when stopped early; `unknown` with the reason.
+
+A probe ends nothing that lives and puts back what it touches, even when it is \
+killed: the next run does. It costs the peer a few bytes, may wake a radio, and \
+refreshes the entries of NATs on the way.";
+
+const EXAMPLES: &str = "\
+Examples:
+  ayt probe
+  ayt probe --local :5432 --idle-over 10m
+  ayt probe --peer 10.0.0.0/8 --rate 100 --json | jq 'select(.verdict==\"dead\")'";
+
+/// Options of `ayt probe`.
+#[derive(Debug, Args)]
+#[command(long_about = HELP, after_long_help = EXAMPLES)]
+pub(crate) struct ProbeArgs {
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    #[command(flatten)]
+    pub(crate) ask: AskArgs,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// How to ask.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Asking")]
+pub(crate) struct AskArgs {
+    /// Ask only in this way; by default each connection its own
+    #[arg(long, value_name = "ENGINE")]
+    engine: Option<EngineName>,
+    /// Ask at most so many times a second; no limit by default
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+    /// Silence that counts as death; at least 5s and 4 × RTO by default
+    #[arg(long, value_name = "TIME", value_parser = values::positive_duration)]
+    patience: Option<Duration>,
+}
+
+impl AskArgs {
+    /// The probe they describe.
+    pub(crate) fn probe(&self) -> Probe {
+        Probe {
+            engine: self.engine.map(|name| name.0),
+            rate: self.rate,
+            patience: self.patience,
+        }
+    }
+}
+
+/// An engine on the command line.
+#[derive(Debug, Clone, Copy)]
+struct EngineName(Engine);
+
+impl ValueEnum for EngineName {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self(Engine::Repair), Self(Engine::Keepalive)]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self.0 {
+            Engine::Repair => "at once, also with data in flight; needs CAP_NET_ADMIN",
+            Engine::Keepalive => "idle connections of the same user; refused where it could hurt",
+        };
+        Some(PossibleValue::new(self.0.name()).help(help))
+    }
+}

@@ -1,0 +1,116 @@
+//! `ayt doctor`.
+
+use std::collections::BTreeMap;
+
+use ayt_core::doctor::{examine, rules};
+use ayt_core::fact::Partial;
+use ayt_core::facts::HostFacts;
+use ayt_core::verdict::Verdict;
+use ayt_guard::collect::{Collect, Exact, collect};
+use ayt_guard::probe::Report;
+
+use super::probe::{ask, askable};
+use super::stop::Stop;
+use crate::args::DoctorArgs;
+use crate::exit::ExitCode;
+use crate::failure::Failure;
+use crate::json;
+use crate::output::Output;
+use crate::text::doctor::Looked;
+use crate::text::{self, number};
+
+/// Looks, asks if told to, and says what is wrong.
+pub(crate) fn run(args: &DoctorArgs, out: &mut Output) -> Result<ExitCode, Failure> {
+    if let Some(rule) = args.explain {
+        if args.json.json {
+            json::rule(out.buffer(), rule);
+            out.row_done()?;
+        } else {
+            let page = out.page();
+            text::rules::explain(out, page, rule)?;
+        }
+        return Ok(ExitCode::Healthy);
+    }
+    if args.rules {
+        if args.json.json {
+            rules::ALL
+                .iter()
+                .for_each(|rule| json::rule(out.buffer(), rule));
+        } else {
+            let page = out.page();
+            text::rules::list(out, page, rules::ALL)?;
+        }
+        return Ok(ExitCode::Healthy);
+    }
+    let chosen = args.chosen();
+    if chosen.is_empty() {
+        return Err(Failure::Usage(
+            "--only and --skip leave no rule to run".to_owned(),
+        ));
+    }
+    let mut facts = collect(&Collect {
+        filter: args.filter.filter(),
+        exact: Exact::Always,
+        doctor: Some(args.look_apart()),
+    })?;
+    let mut asked = None;
+    let mut exit = None;
+    if args.probe {
+        let targets: Vec<usize> = askable(&facts)
+            .into_iter()
+            // What has no descriptor cannot be asked, and other rules judge it.
+            .filter(|&at| facts.sockets[at].inode != 0)
+            .collect();
+        let stop = Stop::watch();
+        let report = ask(&facts, &targets, &args.ask.probe(), &stop, out);
+        asked = Some(targets.len());
+        exit = stop.exit().filter(|_| report.interrupted);
+        facts = with_verdicts(facts, report);
+    }
+    let diagnosis = examine(&facts, &args.limits(), chosen.iter().copied());
+    let looked = Looked {
+        sockets: facts.sockets.len(),
+        namespaces: facts.namespaces.len(),
+        processes: facts.processes.len(),
+        rules: chosen.len(),
+        asked,
+    };
+    if args.json.json {
+        json::diagnosis(out.buffer(), &facts, &diagnosis, &looked);
+        out.row_done()?;
+    } else {
+        let page = out.page();
+        text::doctor::write(out, page, &facts, &diagnosis, &looked)?;
+    }
+    Ok(exit.unwrap_or_else(|| {
+        ExitCode::of_look(
+            !diagnosis.findings.is_empty(),
+            !diagnosis.partial.is_empty(),
+        )
+    }))
+}
+
+/// Puts what the probe said into the facts; what it could not say is a gap.
+fn with_verdicts(facts: HostFacts, report: Report) -> HostFacts {
+    let mut parts = facts.into_parts();
+    let mut unknown: BTreeMap<String, usize> = BTreeMap::new();
+    for answer in report.answers {
+        if let Verdict::Unknown(why) = &answer.verdict {
+            // What ended by itself while it was looked at is no gap.
+            if !matches!(why, ayt_core::fact::Why::Vanished) {
+                *unknown.entry(why.to_string()).or_default() += 1;
+            }
+            continue;
+        }
+        parts.verdicts.insert(answer.cookie, answer.verdict);
+    }
+    parts.partial.extend(report.partial);
+    parts
+        .partial
+        .extend(unknown.into_iter().map(|(why, count)| Partial {
+            what: format!("{} could not be asked", number::of(count, "connection")),
+            why,
+            remedy: "`ayt probe` shows which".to_owned(),
+        }));
+    HostFacts::new(parts)
+}

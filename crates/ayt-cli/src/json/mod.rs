@@ -1,0 +1,19 @@
+//! JSON for machines: written straight into one reused buffer, because
+//! `ayt list --json` of 100,000 sockets must cost little more than reading them.
+//! The shapes are documented in docs/json.md and are stable.
+
+mod arm;
+mod doctor;
+mod list;
+mod parts;
+mod probe;
+mod reap;
+mod string;
+mod writer;
+
+pub(crate) use arm::armed;
+pub(crate) use doctor::{diagnosis, rule};
+pub(crate) use list::row;
+pub(crate) use probe::answer;
+pub(crate) use reap::reaped;
+use writer::Json;

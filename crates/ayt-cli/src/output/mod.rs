@@ -1,0 +1,106 @@
+//! Owns standard output and standard error. Everything ayt prints goes through
+//! here, so that a reader who leaves early (`ayt list | head`) ends the printing
+//! and nothing else.
+
+pub(crate) mod page;
+pub(crate) mod progress;
+
+use std::io::{self, IsTerminal as _, Write};
+
+use ayt_core::fact::Partial;
+
+use crate::text::escape::visible;
+use crate::text::style;
+use page::{Colour, Page};
+
+/// Written to the kernel in pieces of about this size.
+const PIECE: usize = 64 * 1024;
+
+/// Standard output, buffered, and standard error.
+#[derive(Debug)]
+pub(crate) struct Output {
+    buffer: Vec<u8>,
+    page: Page,
+    error_page: Page,
+}
+
+impl Output {
+    /// Looks once at what the two streams are.
+    /// `width` overrides that of a terminal, or the want of one.
+    pub(crate) fn new(colour: Colour, width: Option<u16>) -> Self {
+        Self {
+            buffer: Vec::with_capacity(PIECE + PIECE / 8),
+            page: Page::of(colour, io::stdout().is_terminal()).with_width(width),
+            error_page: Page::of(colour, io::stderr().is_terminal()),
+        }
+    }
+
+    /// How text on standard output is laid out.
+    pub(crate) const fn page(&self) -> Page {
+        self.page
+    }
+
+    /// How text on standard error is laid out.
+    pub(crate) const fn error_page(&self) -> Page {
+        self.error_page
+    }
+
+    /// The buffer, for a row of JSON to be written straight into it; call
+    /// [`Self::row_done`] after it.
+    pub(crate) const fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// Passes the buffer on once it holds a piece.
+    ///
+    /// # Errors
+    /// What the kernel says; `BrokenPipe` when the reader has left.
+    pub(crate) fn row_done(&mut self) -> io::Result<()> {
+        if self.buffer.len() >= PIECE {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Tells what could not be seen, with the remedies, on standard error.
+    pub(crate) fn partial(&mut self, partial: &[Partial]) {
+        for part in partial {
+            self.note("not seen", style::WARNING, &part.to_string());
+        }
+    }
+
+    /// A hint for people: only where a person reads.
+    pub(crate) fn hint(&mut self, text: &str) {
+        if self.page.is_terminal() {
+            self.note("hint", style::QUIET, text);
+        }
+    }
+
+    /// An error, on standard error.
+    pub(crate) fn error(&mut self, text: &str) {
+        self.note("error", style::ERROR, text);
+    }
+
+    /// A remark, on standard error, after what is already on its way to
+    /// standard output.
+    pub(crate) fn note(&mut self, label: &str, style: anstyle::Style, text: &str) {
+        let _ = self.flush();
+        let label = self.error_page.paint(style, label);
+        // Nobody is left to tell when standard error is gone as well.
+        let _ = writeln!(io::stderr(), "{label}: {}", visible(text));
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        self.row_done()?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = io::stdout().lock().write_all(&self.buffer);
+        self.buffer.clear();
+        result.and_then(|()| io::stdout().lock().flush())
+    }
+}

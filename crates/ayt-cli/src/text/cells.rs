@@ -1,0 +1,128 @@
+//! What one cell of a table says of a socket.
+
+use std::fmt::Write as _;
+
+use ayt_core::duration::Ms;
+use ayt_core::fact::Fact;
+use ayt_core::facts::{HostFacts, Owner, Socket, TcpInfo, TimerKind};
+use ayt_core::tcp_state::TcpState;
+
+use super::escape::push_visible;
+use super::style;
+use super::table::{Align, Column, Row};
+
+/// TCP's account of a socket, for the states in which the kernel keeps one.
+pub(crate) const fn account(socket: &Socket) -> Option<&TcpInfo> {
+    match socket.state {
+        TcpState::Listen | TcpState::TimeWait | TcpState::SynReceived => None,
+        _ => socket.tcp.as_ref(),
+    }
+}
+
+/// Why there is no account.
+pub(crate) const fn no_account(socket: &Socket) -> &'static str {
+    match socket.state {
+        TcpState::Listen => "a listener has no connection",
+        TcpState::TimeWait => "the kernel keeps no account in TIME_WAIT",
+        TcpState::SynReceived => "the handshake is not complete",
+        _ => "the kernel gave none",
+    }
+}
+
+/// `10.0.0.7:443`, `[fd00::1]:443`; `*` for a listener's peer.
+pub(crate) fn address(cell: &mut String, address: std::net::SocketAddr) {
+    if address.port() == 0 && address.ip().is_unspecified() {
+        cell.push('*');
+        return;
+    }
+    let shown = std::net::SocketAddr::new(address.ip().to_canonical(), address.port());
+    let _ = write!(cell, "{shown}");
+}
+
+/// Three cells: command, pid and descriptor of the first owner, with `+2` for
+/// further holders; `-` for none.
+pub(crate) fn owners(row: &mut Row, facts: &HostFacts, owners: &[Owner]) {
+    let Some(first) = owners.first() else {
+        for _ in 0..OWNER.len() {
+            row.cell(style::QUIET).push('-');
+        }
+        return;
+    };
+    push_visible(row.cell(style::PLAIN), command(facts, first));
+    let _ = write!(row.cell(style::PLAIN), "{}", first.pid);
+    let cell = row.cell(style::PLAIN);
+    let _ = write!(cell, "{}", first.fd);
+    if owners.len() > 1 {
+        let _ = write!(cell, " +{}", owners.len() - 1);
+    }
+}
+
+/// The columns that [`owners`] fills.
+pub(crate) const OWNER: [Column; 3] = [
+    Column {
+        title: "COMMAND",
+        align: Align::Left,
+        importance: 8,
+        shortest: Some(8),
+    },
+    Column {
+        title: "PID",
+        align: Align::Right,
+        importance: 8,
+        shortest: None,
+    },
+    Column {
+        title: "FD",
+        align: Align::Right,
+        importance: 4,
+        shortest: None,
+    },
+];
+
+/// The command of an owner, `?` where it has gone.
+pub(crate) fn command<'f>(facts: &'f HostFacts, owner: &Owner) -> &'f str {
+    facts
+        .process(owner)
+        .map_or("?", |process| process.command.as_str())
+}
+
+/// `60/5/3`, `off`, `on?` where only the timer tells, `?`.
+pub(crate) fn keepalive(cell: &mut String, facts: &HostFacts, socket: &Socket) {
+    match facts.keepalive.get(&socket.cookie) {
+        Some(Fact::Known(keepalive)) => drop(write!(cell, "{keepalive}")),
+        _ if socket.state == TcpState::TimeWait => cell.push('-'),
+        _ if socket.timer.kind == TimerKind::Keepalive => cell.push_str("on?"),
+        _ => cell.push('?'),
+    }
+}
+
+/// For how long no data went either way, and since when no acknowledgement
+/// came: `14m`, or `14m/2s` where they differ.
+pub(crate) fn idle(cell: &mut String, socket: &Socket) {
+    let Some(tcp) = account(socket) else {
+        cell.push('-');
+        return;
+    };
+    let (data, ack) = (
+        Ms(u64::from(tcp.idle_ms())).to_string(),
+        Ms(u64::from(tcp.last_ack_recv_ms)).to_string(),
+    );
+    cell.push_str(&data);
+    if ack != data {
+        let _ = write!(cell, "/{ack}");
+    }
+}
+
+/// `keepalive 12s`, `retransmit 3× 800ms`; empty where none runs.
+pub(crate) fn timer(cell: &mut String, socket: &Socket) {
+    let timer = socket.timer;
+    if timer.kind == TimerKind::Off {
+        cell.push('-');
+        return;
+    }
+    cell.push_str(timer.kind.name());
+    if timer.count > 0 {
+        let _ = write!(cell, " {}×", timer.count);
+    }
+    let _ = write!(cell, " {}", Ms(u64::from(timer.expires_ms)));
+}

@@ -1,0 +1,15 @@
+//! Text for people: pure functions from facts to a page.
+
+pub(crate) mod arm;
+pub(crate) mod cells;
+pub(crate) mod doctor;
+pub(crate) mod escape;
+pub(crate) mod list;
+pub(crate) mod number;
+pub(crate) mod probe;
+pub(crate) mod reap;
+pub(crate) mod reasons;
+pub(crate) mod rules;
+pub(crate) mod style;
+pub(crate) mod table;
+pub(crate) mod wrap;
