@@ -48,8 +48,8 @@ pub(super) fn run(tools: &Tools) -> Found {
             samples.len().to_string(),
         ]);
     };
-    let mut path = Samples::default();
-    let (mut reported, mut extra, mut startup) =
+    let (mut path, mut startup) = (Samples::default(), Samples::default());
+    let (mut reported, mut late, mut extra) =
         (Samples::default(), Samples::default(), Samples::default());
     let rounds = tools.rounds(9);
     for round in 0..=rounds {
@@ -65,6 +65,7 @@ pub(super) fn run(tools: &Tools) -> Found {
             path.push(ms(trip));
             startup.push(ms(empty.wall));
             reported.push(rtt);
+            late.push(rtt - ms(trip));
             extra.push(ms(took.wall) - ms(empty.wall) - ms(trip));
         }
     }
@@ -90,7 +91,13 @@ pub(super) fn run(tools: &Tools) -> Found {
     show("path cut: `unanswered` after", &silent);
     let bars = vec![
         Bar::at_most(
-            "one connection: verdict beyond the round trip",
+            "one connection: `rtt_ms` of the verdict beyond the round trip",
+            late.median().context("no round")?,
+            EXTRA,
+            milliseconds,
+        ),
+        Bar::at_most(
+            "one connection: the whole command beyond the round trip and a command that asks nobody",
             extra.median().context("no round")?,
             EXTRA,
             milliseconds,
