@@ -174,7 +174,9 @@ impl Listed {
                 break;
             }
             let begin = tools.budget.left();
-            for (run, line) in &mut runs {
+            // Each round begins with another of them.
+            let (later, first) = runs.split_at_mut(round % runs.len());
+            for (run, line) in first.iter_mut().chain(later) {
                 if round < line.rival.rounds(tools, sockets) {
                     let took = run.time(crowd.ns())?;
                     line.wall.push(ms(took.wall));
