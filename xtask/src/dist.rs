@@ -50,6 +50,9 @@ fn build() -> Result<PathBuf> {
             .arg("--target-dir")
             .arg(paths::target())
             .env("RUSTFLAGS", flags.trim())
+            // Shipped alone: without the line tables that backtraces use at home.
+            .env("CARGO_PROFILE_RELEASE_STRIP", "symbols")
+            .env("CARGO_PROFILE_RELEASE_DEBUG", "0")
             .env_remove("CARGO_ENCODED_RUSTFLAGS"),
     )?;
     let binary = paths::fresh_dir("dist")?.join("ayt");

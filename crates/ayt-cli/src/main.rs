@@ -12,6 +12,8 @@ mod exit;
 mod failure;
 mod json;
 mod output;
+#[cfg(test)]
+mod testing;
 mod text;
 
 use clap::Parser as _;

@@ -128,6 +128,14 @@ pub enum BadKeepalive {
     /// Not three numbers.
     #[error("`{0}` is not IDLE/INTERVAL/COUNT in seconds, seconds and probes, such as 60/5/3")]
     Form(String),
+    /// One of the three is no number.
+    #[error("`{part}` in `{text}` is not a whole number")]
+    Number {
+        /// All that was given.
+        text: String,
+        /// The offending part.
+        part: String,
+    },
     /// A number the kernel does not take.
     #[error("keepalive {field} {value} is out of range 1..={max}")]
     Range {
@@ -144,14 +152,20 @@ impl FromStr for KeepaliveWish {
     type Err = BadKeepalive;
 
     fn from_str(text: &str) -> Result<Self, BadKeepalive> {
-        let form = || BadKeepalive::Form(text.to_owned());
-        let mut numbers = text.split('/').map(|part| part.trim().parse::<u32>());
-        let mut next = || numbers.next().ok_or_else(form)?.map_err(|_| form());
-        let (idle, interval, count) = (next()?, next()?, next()?);
-        if numbers.next().is_some() {
-            return Err(form());
-        }
-        Self::new(idle, interval, count)
+        let parts: Vec<&str> = text.split('/').map(str::trim).collect();
+        let &[idle, interval, count] = parts.as_slice() else {
+            return Err(BadKeepalive::Form(text.to_owned()));
+        };
+        let number = |part: &str| {
+            part.parse().map_err(|_| match part {
+                "" => BadKeepalive::Form(text.to_owned()),
+                part => BadKeepalive::Number {
+                    text: text.to_owned(),
+                    part: part.to_owned(),
+                },
+            })
+        };
+        Self::new(number(idle)?, number(interval)?, number(count)?)
     }
 }
 
@@ -197,14 +211,20 @@ mod tests {
     #[test]
     fn wishes_parse_and_refuse_with_the_offending_part() {
         assert_eq!("60/5/3".parse(), KeepaliveWish::new(60, 5, 3));
-        for bad in ["", "60", "60/5", "60/5/3/1", "a/5/3", "60/-5/3", "60//3"] {
+        for bad in ["", "60", "60/5", "60/5/3/1", "60//3"] {
             assert_eq!(
                 bad.parse::<KeepaliveWish>(),
                 Err(BadKeepalive::Form(bad.to_owned()))
             );
         }
-        let error = "60/0/3".parse::<KeepaliveWish>().unwrap_err().to_string();
-        assert_eq!(error, "keepalive interval 0 is out of range 1..=32767");
-        assert!("60/5/128".parse::<KeepaliveWish>().is_err());
+        for (bad, message) in [
+            ("a/5/3", "`a` in `a/5/3` is not a whole number"),
+            ("60/-5/3", "`-5` in `60/-5/3` is not a whole number"),
+            ("60/0/3", "keepalive interval 0 is out of range 1..=32767"),
+            ("60/5/128", "keepalive count 128 is out of range 1..=127"),
+        ] {
+            let error = bad.parse::<KeepaliveWish>().unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
     }
 }

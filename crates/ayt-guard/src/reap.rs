@@ -29,7 +29,7 @@ pub struct Reaped {
     pub cookie: Cookie,
     /// What happened.
     pub outcome: Outcome,
-    /// Descriptors its owners still hold on it afterwards.
+    /// Descriptors its owners still hold on it a moment later.
     pub still_held: Vec<Owner>,
 }
 
@@ -59,48 +59,46 @@ pub fn reap(facts: &HostFacts, orders: &[Order]) -> Vec<Reaped> {
     let namespaces: BTreeSet<_> = wanted.iter().map(|(socket, _)| socket.ns).collect();
     let mut places = places::open(facts, &namespaces);
     let mut reaped: Vec<Reaped> = wanted
-        .iter()
-        .map(|&(socket, unless_heard)| Reaped {
-            cookie: socket.cookie,
-            outcome: match places.get_mut(&socket.ns) {
+        .into_iter()
+        .map(|(socket, unless_heard)| {
+            let outcome = match places.get_mut(&socket.ns) {
                 Some(Ok(place)) => destroy(place, socket, unless_heard),
                 Some(Err(error)) => Outcome::Refused(failed(error)),
                 None => Outcome::Refused(Why::Vanished),
-            },
-            still_held: facts.owners_of(socket).to_vec(),
+            };
+            Reaped {
+                cookie: socket.cookie,
+                outcome,
+                still_held: facts.owners_of(socket).to_vec(),
+            }
         })
         .collect();
-    wait_for_owners(&wanted, &mut reaped);
+    wait_for_owners(&mut reaped);
     reaped
 }
 
-/// A program that is told of the end closes its descriptor: it is given this
-/// long.
-const OWNERS_TAKE: Duration = Duration::from_millis(500);
+/// A program that watches its sockets closes an ended one within milliseconds;
+/// what it holds after this long, it holds.
+const OWNERS_PATIENCE: Duration = Duration::from_millis(250);
 
-/// Looks which descriptors stay on the ended connections. One that may not be
-/// looked at counts as held: destroying closes no descriptor.
-fn wait_for_owners(wanted: &[(&Socket, bool)], reaped: &mut [Reaped]) {
+/// Takes out the owners that have let go of what was ended.
+fn wait_for_owners(reaped: &mut [Reaped]) {
     let clock = Clock::start();
-    let mut descriptors = Descriptors::default();
     loop {
-        let mut held = 0;
-        for (&(socket, _), reaped) in wanted.iter().zip(reaped.iter_mut()) {
-            if !matches!(reaped.outcome, Outcome::Destroyed | Outcome::AlreadyGone) {
-                continue;
+        let mut descriptors = Descriptors::default();
+        let mut held = false;
+        for one in reaped.iter_mut() {
+            if matches!(one.outcome, Outcome::Destroyed | Outcome::AlreadyGone) {
+                let cookie = one.cookie;
+                one.still_held
+                    .retain(|owner| holds(&mut descriptors, owner, cookie));
+                held |= !one.still_held.is_empty();
             }
-            reaped.still_held.retain(|owner| {
-                match descriptors.hold(owner).and_then(|hold| hold.cookie()) {
-                    Ok(cookie) => cookie == socket.cookie,
-                    Err(error) => !error.is_gone(),
-                }
-            });
-            held += reaped.still_held.len();
         }
-        if held == 0 || clock.now() >= OWNERS_TAKE {
+        if !held || clock.now() >= OWNERS_PATIENCE {
             return;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -159,6 +157,15 @@ fn look(place: &mut Place, socket: &Socket) -> Now {
     match asked {
         Ok(()) => now,
         Err(error) => Now::Unknown(failed(&error)),
+    }
+}
+
+/// Whether an owner still holds a descriptor on the ended connection. One that
+/// may not be looked at counts as held: destroying closes no descriptor.
+fn holds(descriptors: &mut Descriptors, owner: &Owner, cookie: Cookie) -> bool {
+    match descriptors.hold(owner).and_then(|hold| hold.cookie()) {
+        Ok(found) => found == cookie,
+        Err(error) => !error.is_gone(),
     }
 }
 

@@ -109,6 +109,10 @@ impl Hold {
         match *self {}
     }
 
+    pub fn is_multipath_tcp(&self) -> bool {
+        match *self {}
+    }
+
     pub fn keepalive(&self) -> Result<Keepalive, SysError> {
         match *self {}
     }
@@ -167,6 +171,10 @@ impl Hold {
 impl Witness {
     pub fn open(ns: &Netns) -> Result<Self, SysError> {
         match *ns {}
+    }
+
+    pub fn has_lost(&self) -> bool {
+        match *self {}
     }
 
     pub fn drain(&self, _sink: impl FnMut(Sighting)) {

@@ -8,9 +8,17 @@ use super::Problem;
 use super::tree::Tree;
 use crate::run::{cargo, output_of};
 
-/// A page and what `cargo` is told to write it to standard output, such as
-/// `("docs/rules.md", &["run", "-q", "-p", "ayt-cli", "--", "docs", "rules"])`.
-const PAGES: &[(&str, &[&str])] = &[];
+/// A page and what `cargo` is told to write it to standard output.
+const PAGES: &[(&str, &[&str])] = &[
+    (
+        "docs/cli.md",
+        &["run", "-q", "-p", "ayt-cli", "--", "docs", "cli"],
+    ),
+    (
+        "docs/rules.md",
+        &["run", "-q", "-p", "ayt-cli", "--", "docs", "rules"],
+    ),
+];
 
 /// Every page that is not fresh; with `write`, they are made so instead.
 pub(crate) fn check(root: &Path, tree: &Tree, write: bool) -> Result<Vec<Problem>> {

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::{FilterArgs, Json, values};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Sets keepalive on live sockets of running processes, without a restart, and \
 shows the settings before and after as read back from the kernel. A journal of \
 the old values lets `ayt arm --disarm` take it back.
@@ -30,29 +30,39 @@ Examples:
 
 /// Options of `ayt arm`.
 #[derive(Debug, Args)]
-#[command(long_about = HELP, after_long_help = EXAMPLES)]
+#[command(
+    override_usage = "ayt arm <FILTER>… --keepalive <I/V/N> [OPTIONS]\n       \
+                      ayt arm --disarm [FILTER]… [OPTIONS]",
+    after_long_help = EXAMPLES
+)]
 pub(crate) struct ArmArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Every connection of the host, without a filter
+    /// Every connection, where no filter is given
     #[arg(long, help_heading = "Filter")]
     pub(crate) all: bool,
-    /// IDLE/INTERVAL/COUNT in seconds, seconds and probes
-    #[arg(long, value_name = "I/V/N", required_unless_present = "disarm")]
+    /// IDLE/INTERVAL/COUNT (s, s, probes): 60/5/3
+    #[arg(
+        long,
+        value_name = "I/V/N",
+        required_unless_present = "disarm",
+        help_heading = "Settings"
+    )]
     keepalive: Option<KeepaliveWish>,
-    /// TCP_USER_TIMEOUT; 0 switches it off; left as it is by default
+    /// TCP_USER_TIMEOUT; 0 is off; otherwise left as it is
     #[arg(
         long,
         value_name = "TIME",
         value_parser = values::user_timeout,
-        conflicts_with = "disarm"
+        conflicts_with = "disarm",
+        help_heading = "Settings"
     )]
     user_timeout: Option<Duration>,
     /// Take back what `ayt arm` has set
-    #[arg(long, conflicts_with = "keepalive")]
+    #[arg(long, conflicts_with = "keepalive", help_heading = "Settings")]
     pub(crate) disarm: bool,
     /// Only show what would be changed
-    #[arg(long)]
+    #[arg(long, help_heading = "Settings")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) json: Json,

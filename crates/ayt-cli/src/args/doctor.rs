@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{AskArgs, FilterArgs, Json, values};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Looks at the host and says what is wrong: the verdict, the numbers behind it, \
 who it is, and what to do, with the command to paste. It changes nothing.
 
@@ -23,20 +23,22 @@ Examples:
 
 /// Options of `ayt doctor`.
 #[derive(Debug, Args)]
-#[command(long_about = HELP, after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct DoctorArgs {
-    /// Ask the peers, too
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
+    /// Ask the peers: suspects become certain
     #[arg(long, help_heading = "Asking")]
     pub(crate) probe: bool,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
-    /// Explain a rule: what it finds, how it decides, where it may be wrong
+    /// What it finds, how it decides, where it may be wrong
     #[arg(long, value_name = "RULE", value_parser = rule, help_heading = "Rules")]
     pub(crate) explain: Option<&'static Rule>,
     /// List the rules
     #[arg(long, help_heading = "Rules")]
     pub(crate) rules: bool,
-    /// Run only these rules
+    /// Run only this rule, or several: half-open,orphans
     #[arg(
         long,
         value_name = "RULE",
@@ -45,7 +47,7 @@ pub(crate) struct DoctorArgs {
         help_heading = "Rules"
     )]
     only: Vec<&'static Rule>,
-    /// Leave these rules out
+    /// Run all but this rule, or several
     #[arg(
         long,
         value_name = "RULE",
@@ -57,8 +59,6 @@ pub(crate) struct DoctorArgs {
     #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
-    pub(crate) filter: FilterArgs,
-    #[command(flatten)]
     pub(crate) json: Json,
 }
 
@@ -66,26 +66,27 @@ pub(crate) struct DoctorArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 struct LimitArgs {
-    /// Silence that makes an unguarded connection suspect [default: 15m]
+    /// Unguarded silence that is suspect (15m)
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     suspect_after: Option<Duration>,
-    /// Idle time from which settings matter [default: 1m]
+    /// Idle time that lets settings matter (1m)
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     idle_after: Option<Duration>,
-    /// Age from which a close that is owed counts [default: 1m]
+    /// Age of an owed close that counts (1m)
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     stuck_after: Option<Duration>,
-    /// Detection time over which keepalive is slow [default: 15m]
+    /// Detection that is slow if longer (15m)
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     keepalive_budget: Option<Duration>,
-    /// Share of ports or descriptors that is pressure, percent [default: 80]
+    /// Use of ports or descriptors that hurts (80)
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(1..=100))]
     pressure: Option<u8>,
-    /// Between the two looks at an accept queue
+    /// Between two looks at an accept queue (1s)
     #[arg(
         long,
         value_name = "TIME",
         default_value = "1s",
+        hide_default_value = true,
         value_parser = values::positive_duration
     )]
     look_apart: Duration,

@@ -13,25 +13,25 @@ use super::values;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Filter")]
 pub(crate) struct FilterArgs {
-    /// In one of these states, such as ESTABLISHED,close-wait
+    /// In this state, or one of: ESTABLISHED,close-wait
     #[arg(long, value_name = "STATE", value_delimiter = ',')]
     state: Vec<TcpState>,
-    /// This side: address, network or port (10.0.0.7, fd00::/64, :5432)
+    /// This side: 10.0.0.7, fd00::/64, :5432, 10.0.0.0/8:443
     #[arg(long, value_name = "ENDPOINT")]
     local: Vec<EndpointFilter>,
-    /// The peer, in the same forms (10.0.0.0/8:443)
+    /// The other side, in the same forms
     #[arg(long, value_name = "ENDPOINT")]
     peer: Vec<EndpointFilter>,
-    /// Held by this process
-    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    /// Held by this process, or one of: 812,913
+    #[arg(long, value_name = "PID", value_delimiter = ',', value_parser = values::pid)]
     pid: Vec<u32>,
     /// Held by a process whose command contains this
     #[arg(long, value_name = "NAME")]
     command: Vec<String>,
-    /// In this network namespace: name or inode number; `host` is ayt's own
+    /// In this network namespace: name, inode or `host`
     #[arg(long, value_name = "NAME")]
     netns: Vec<String>,
-    /// No data went either way for at least this long (20s, 1h30m)
+    /// No data either way for at least this long: 20s, 1h30m
     #[arg(long, value_name = "TIME", value_parser = values::duration)]
     idle_over: Option<Duration>,
 }

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 
 use super::{FilterArgs, Json};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Shows every TCP socket of every network namespace that can be entered, with its \
 owner, keepalive settings, for how long it has been idle (data, then the last \
 acknowledgement), its queues (for a listener: waiting/backlog), retransmissions \
@@ -13,7 +13,10 @@ and timer.
 
 Exact keepalive settings are read through a duplicate of each descriptor. By \
 default that is done for up to 10,000 sockets; beyond, the timer tells only that \
-keepalive is on (`on?`).";
+keepalive is on (`on?`).
+
+Columns to sort by: state, local, peer, owner, pid, keepalive, idle, ack, recv, \
+send, retrans, timer, netns.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,11 +26,11 @@ Examples:
 
 /// Options of `ayt list`.
 #[derive(Debug, Args)]
-#[command(long_about = HELP, after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Sort by a column; `-COLUMN` or --reverse turns the order round
+    /// Sort by a column; `-idle` is --sort idle --reverse
     #[arg(
         long,
         value_name = "COLUMN",
@@ -39,10 +42,10 @@ pub(crate) struct ListArgs {
     /// Turn the order round
     #[arg(long, help_heading = "Output")]
     pub(crate) reverse: bool,
-    /// Read exact keepalive settings, however many sockets there are
+    /// Read exact keepalive settings, however many
     #[arg(long, conflicts_with = "no_exact", help_heading = "Output")]
     exact: bool,
-    /// Do not read exact keepalive settings
+    /// Read none
     #[arg(long, help_heading = "Output")]
     no_exact: bool,
     #[command(flatten)]

@@ -47,11 +47,22 @@ Exit status:
     term_width = 80,
     subcommand_required = true,
     arg_required_else_help = true,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    disable_help_flag = true,
+    disable_version_flag = true
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
+    /// Print the version
+    #[arg(
+        short = 'V',
+        long,
+        action = clap::ArgAction::Version,
+        help_heading = "Output",
+        display_order = 903
+    )]
+    version: Option<bool>,
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -60,14 +71,17 @@ pub(crate) struct Cli {
 /// Options of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// When to colour; NO_COLOR is respected
+    /// always, never or auto, which respects NO_COLOR
     #[arg(
         long,
         global = true,
         value_enum,
         default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true,
         value_name = "WHEN",
-        help_heading = "Output"
+        help_heading = "Output",
+        display_order = 900
     )]
     pub(crate) color: Colour,
     /// Lay text out for so many columns, as on a terminal
@@ -76,34 +90,50 @@ pub(crate) struct Global {
         global = true,
         value_name = "COLUMNS",
         value_parser = clap::value_parser!(u16).range(20..),
-        help_heading = "Output"
+        help_heading = "Output",
+        display_order = 901
     )]
     pub(crate) width: Option<u16>,
+    /// Print help; --help says more
+    #[arg(
+        short,
+        long,
+        global = true,
+        action = clap::ArgAction::Help,
+        help_heading = "Output",
+        display_order = 902
+    )]
+    help: Option<bool>,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show every TCP connection with its owner
+    #[command(long_about = list::HELP)]
     List(ListArgs),
     /// Ask the peers of live connections whether they are there
+    #[command(long_about = probe::HELP)]
     Probe(ProbeArgs),
     /// Say what is wrong and why, and what to do
+    #[command(long_about = doctor::HELP)]
     Doctor(DoctorArgs),
     /// Set keepalive on live sockets of running processes
+    #[command(long_about = arm::HELP)]
     Arm(ArmArgs),
     /// Destroy connections that are dead
+    #[command(long_about = reap::HELP)]
     Reap(ReapArgs),
     /// Print a completion script for a shell
     Completions {
-        /// The shell
-        #[arg(value_enum)]
+        /// bash, elvish, fish, powershell or zsh
+        #[arg(value_enum, hide_possible_values = true)]
         shell: clap_complete::Shell,
     },
     /// Print the man page, or write all of them to a folder
     Man {
         /// Folder for ayt.1, ayt-list.1, …
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         dir: Option<PathBuf>,
     },
     /// Print a page of the reference, made from this program itself
@@ -118,7 +148,7 @@ pub(crate) enum Command {
 /// Output for machines.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Json {
-    /// Print JSON, a documented and stable shape (docs/json.md)
+    /// Print JSON in a stable shape (docs/json.md)
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
 }

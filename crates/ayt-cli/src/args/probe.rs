@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::{FilterArgs, Json, values};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Asks the peer of every matching ESTABLISHED or CLOSE_WAIT connection whether it \
 is there. The question goes to the peer's kernel and needs no data: a frozen \
 program with a living kernel answers.
@@ -22,6 +22,11 @@ A probe ends nothing that lives and puts back what it touches, even when it is \
 killed: the next run does. It costs the peer a few bytes, may wake a radio, and \
 refreshes the entries of NATs on the way.";
 
+const ENGINES: &str = "\
+Ask only by `repair` (at once, also with data in flight; needs CAP_NET_ADMIN) or \
+by `keepalive` (idle connections of the same user; refused where it could hurt). \
+By default each connection is asked in the best way it allows.";
+
 const EXAMPLES: &str = "\
 Examples:
   ayt probe
@@ -30,7 +35,7 @@ Examples:
 
 /// Options of `ayt probe`.
 #[derive(Debug, Args)]
-#[command(long_about = HELP, after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES)]
 pub(crate) struct ProbeArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
@@ -44,13 +49,18 @@ pub(crate) struct ProbeArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Asking")]
 pub(crate) struct AskArgs {
-    /// Ask only in this way; by default each connection its own
-    #[arg(long, value_name = "ENGINE")]
+    /// Ask only by `repair` or `keepalive`
+    #[arg(
+        long,
+        value_name = "ENGINE",
+        hide_possible_values = true,
+        long_help = ENGINES
+    )]
     engine: Option<EngineName>,
-    /// Ask at most so many times a second; no limit by default
+    /// Ask at most so many times a second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
-    /// Silence that counts as death; at least 5s and 4 × RTO by default
+    /// Silence that is death [default: 5s, or 4 × RTO if more]
     #[arg(long, value_name = "TIME", value_parser = values::positive_duration)]
     patience: Option<Duration>,
 }

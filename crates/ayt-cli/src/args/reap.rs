@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{AskArgs, FilterArgs, Json, values};
 
-const HELP: &str = "\
+pub(super) const HELP: &str = "\
 Destroys connections that a probe has just found dead, and says which really \
 vanished and which descriptors their owners still hold. Without --yes it only \
 shows what it would do.
@@ -28,24 +28,43 @@ Examples:
 
 /// Options of `ayt reap`.
 #[derive(Debug, Args)]
-#[command(long_about = HELP, after_long_help = EXAMPLES)]
+#[command(
+    override_usage = "ayt reap <FILTER>… [OPTIONS]\n       \
+                      ayt reap --connection <LOCAL,REMOTE> [OPTIONS]",
+    after_long_help = EXAMPLES
+)]
 pub(crate) struct ReapArgs {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// Every connection of the host, without a filter
+    /// Every connection, where no filter is given
     #[arg(long, help_heading = "Filter")]
     pub(crate) all: bool,
-    /// Also those in CLOSE_WAIT for at least this long, without asking
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    /// Also those so long in CLOSE_WAIT, unasked
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = values::duration,
+        help_heading = "Destroying"
+    )]
     pub(crate) close_wait_over: Option<Duration>,
-    /// Also those in FIN_WAIT_2 for at least this long, without asking
-    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    /// Also those so long in FIN_WAIT_2, unasked
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = values::duration,
+        help_heading = "Destroying"
+    )]
     pub(crate) fin_wait_2_over: Option<Duration>,
-    /// Exactly this connection, without asking; may be given again
-    #[arg(long, value_name = "LOCAL,REMOTE", value_parser = values::connection)]
+    /// Only this one, unasked; may be repeated
+    #[arg(
+        long,
+        value_name = "LOCAL,REMOTE",
+        value_parser = values::connection,
+        help_heading = "Destroying"
+    )]
     pub(crate) connection: Vec<Named>,
-    /// Do it
-    #[arg(long)]
+    /// Do it; without, only show
+    #[arg(long, help_heading = "Destroying")]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) ask: AskArgs,

@@ -18,6 +18,14 @@ pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A process id.
+pub(super) fn pid(text: &str) -> Result<u32, String> {
+    match text.trim().parse() {
+        Ok(pid) if pid > 0 => Ok(pid),
+        _ => Err(format!("`{text}` is not a process id")),
+    }
+}
+
 /// A user timeout: whole milliseconds that fit the kernel's option.
 pub(super) fn user_timeout(text: &str) -> Result<Duration, String> {
     let timeout = duration(text)?;
@@ -52,6 +60,9 @@ mod tests {
         );
         assert!(connection("10.0.0.1:80").is_err());
         assert!(connection("[fd00::1]:80,[fd00::2]:9").is_ok());
+        assert_eq!(pid("abc").unwrap_err(), "`abc` is not a process id");
+        assert!(pid("0").is_err());
+        assert_eq!(pid("812"), Ok(812));
         assert!(positive_duration("0").is_err());
         assert!(user_timeout("25d").is_err());
         assert_eq!(user_timeout("20s"), Ok(Duration::from_secs(20)));

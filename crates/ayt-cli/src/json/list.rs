@@ -1,5 +1,7 @@
 //! A row of `ayt list --json`: all that is known of one socket.
 
+use std::fmt::Write as _;
+
 use ayt_core::fact::{Fact, Why};
 use ayt_core::facts::{HostFacts, Socket, TcpInfo, Unit};
 
@@ -84,21 +86,20 @@ impl Json<'_> {
             ("notsent_bytes", tcp.notsent_bytes.map(u64::from), "4.6"),
             ("snd_wnd", tcp.snd_wnd.map(u64::from), "5.4"),
         ];
-        let mut oldest = None;
+        let mut missing = String::new();
         for (name, value, since) in newer {
             match value {
                 Some(value) => self.key(name).number(value),
                 None => {
                     self.key(name).null();
-                    oldest.get_or_insert(since);
+                    let comma = if missing.is_empty() { "" } else { ", " };
+                    let _ = write!(missing, "{comma}{name} (Linux {since})");
                 }
             }
         }
-        if let Some(since) = oldest {
-            self.key("unknown").why(&Why::KernelTooOld {
-                what: "the fields that are null",
-                since,
-            });
+        if !missing.is_empty() {
+            let text = format!("this kernel does not tell {missing}");
+            self.key("unknown").string(&text);
         }
     }
 }

@@ -17,3 +17,6 @@ pub(crate) use list::row;
 pub(crate) use probe::answer;
 pub(crate) use reap::reaped;
 use writer::Json;
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ pub(crate) fn answer(out: &mut Vec<u8>, facts: &HostFacts, socket: &Socket, answ
                 json.string(name);
             }
         });
+        json.key("probes_raised").number(answer.probes_raised);
         json.socket(facts, socket);
     });
     out.push(b'\n');

@@ -18,6 +18,8 @@ pub(crate) fn reaped(out: &mut Vec<u8>, facts: &HostFacts, row: &Row<'_>) {
             None => {
                 json.key("verdict").null();
                 json.key("verdict_unknown").string("not asked");
+                json.key("cause").null();
+                json.key("rtt_ms").null();
             }
         }
         json.key("outcome").string(row.outcome_name());

@@ -8,9 +8,8 @@ use ayt_core::facts::{HostFacts, Socket};
 use ayt_core::keepalive::Keepalive;
 use ayt_guard::arm::Armed;
 
-use super::escape::push_visible;
-use super::table::{self, Align, Column};
-use super::{cells, number, style};
+use super::table::{self, Align, Column, Cut};
+use super::{cells, notes, number, style};
 use crate::output::page::Page;
 
 const COLUMNS: [Column; 7] = [
@@ -18,13 +17,13 @@ const COLUMNS: [Column; 7] = [
         title: "PEER",
         align: Align::Left,
         importance: 9,
-        shortest: Some(15),
+        cut: Cut::To(15),
     },
     Column {
         title: "LOCAL",
         align: Align::Left,
         importance: 5,
-        shortest: Some(15),
+        cut: Cut::ToPort,
     },
     cells::OWNER[0],
     cells::OWNER[1],
@@ -33,13 +32,13 @@ const COLUMNS: [Column; 7] = [
         title: "BEFORE",
         align: Align::Left,
         importance: 8,
-        shortest: None,
+        cut: Cut::Never,
     },
     Column {
         title: "AFTER",
         align: Align::Left,
         importance: 10,
-        shortest: Some(20),
+        cut: Cut::Never,
     },
 ];
 
@@ -51,25 +50,18 @@ pub(crate) fn write<W: Write>(
     rows: &[(&Socket, &Armed)],
     dry_run: bool,
 ) -> io::Result<()> {
-    table::write(out, page, &COLUMNS, rows.len(), |at, row| {
-        let (socket, armed) = rows[at];
+    let mut sorted = rows.to_vec();
+    sorted.sort_by_key(|(socket, _)| (socket.remote, socket.local));
+    table::write(out, page, &COLUMNS, sorted.len(), |at, row| {
+        let (socket, armed) = sorted[at];
         cells::address(row.cell(style::PLAIN), socket.remote);
         cells::address(row.cell(style::PLAIN), socket.local);
         cells::owners(row, facts, armed.owner.as_slice());
         settings(row.cell(style::PLAIN), &armed.before);
-        if let Some(why) = &armed.refused {
-            let cell = row.cell(style::ERROR);
-            push_visible(cell, &format!("refused: {why}"));
-        } else {
-            let cell = row.cell(if armed.changed {
-                style::GOOD
-            } else {
-                style::QUIET
-            });
-            settings(cell, &armed.after);
-            if !armed.changed {
-                cell.push_str(" (as it was)");
-            }
+        match (&armed.refused, armed.changed) {
+            (Some(_), _) => row.cell(style::ERROR).push_str("refused"),
+            (None, true) => settings(row.cell(style::GOOD), &armed.after),
+            (None, false) => row.cell(style::QUIET).push_str("as it was"),
         }
     })?;
     let changed = rows.iter().filter(|(_, armed)| armed.changed).count();
@@ -85,7 +77,9 @@ pub(crate) fn write<W: Write>(
     if refused > 0 {
         let _ = write!(text, ", {} refused", number::count(refused as u64));
     }
-    writeln!(out, "{}", page.paint(style::TITLE, &text))
+    notes::say(out, page, style::TITLE, &text)?;
+    let reasons = rows.iter().filter_map(|(_, armed)| armed.refused.as_ref());
+    notes::reasons(out, page, "refused", reasons)
 }
 
 fn settings(cell: &mut String, keepalive: &Fact<Keepalive>) {

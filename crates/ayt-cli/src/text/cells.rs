@@ -9,7 +9,7 @@ use ayt_core::tcp_state::TcpState;
 
 use super::escape::push_visible;
 use super::style;
-use super::table::{Align, Column, Row};
+use super::table::{Align, Column, Cut, Row};
 
 /// TCP's account of a socket, for the states in which the kernel keeps one.
 pub(crate) const fn account(socket: &Socket) -> Option<&TcpInfo> {
@@ -63,19 +63,19 @@ pub(crate) const OWNER: [Column; 3] = [
         title: "COMMAND",
         align: Align::Left,
         importance: 8,
-        shortest: Some(8),
+        cut: Cut::To(8),
     },
     Column {
         title: "PID",
         align: Align::Right,
         importance: 8,
-        shortest: None,
+        cut: Cut::Never,
     },
     Column {
         title: "FD",
         align: Align::Right,
         importance: 4,
-        shortest: None,
+        cut: Cut::Never,
     },
 ];
 

@@ -82,8 +82,7 @@ fn write_finding<W: Write>(
     }
     indented(out, page, "", &sentence)?;
     if !finding.evidence.is_empty() {
-        let evidence: Vec<String> = finding.evidence.iter().map(evidence).collect();
-        indented(out, page, "evidence", &evidence.join(", "))?;
+        indented(out, page, "evidence", &evidence(&finding.evidence))?;
     }
     let netns = namespace(facts, &finding.connections);
     write_owners(out, page, facts, &finding.owners, netns)?;
@@ -91,14 +90,34 @@ fn write_finding<W: Write>(
     indented(out, page, "do", &finding.remedy)
 }
 
-fn evidence(evidence: &Evidence) -> String {
-    let name = evidence
-        .name
-        .strip_suffix("_ms")
-        .or_else(|| evidence.name.strip_suffix("_bytes"))
-        .unwrap_or(evidence.name)
-        .replace('_', " ");
-    format!("{name} {}", evidence.value)
+fn evidence(evidence: &[Evidence]) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    let mut rest = evidence;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        let name = plain_name(first.name);
+        if let (Some(stem), [second, after @ ..]) = (name.strip_suffix(" at least"), tail)
+            && plain_name(second.name).strip_suffix(" at most") == Some(stem)
+        {
+            rest = after;
+            let (least, most) = (first.value.to_string(), second.value.to_string());
+            texts.push(if least == most {
+                format!("{stem} {least}")
+            } else {
+                format!("{stem} {least} to {most}")
+            });
+        } else {
+            texts.push(format!("{name} {}", first.value));
+        }
+    }
+    texts.join(", ")
+}
+
+/// A name without its unit, which its value shows.
+fn plain_name(name: &str) -> String {
+    let unit = ["_ms", "_bytes"];
+    let bare = unit.iter().find_map(|unit| name.strip_suffix(unit));
+    bare.unwrap_or(name).replace('_', " ")
 }
 
 fn write_owners<W: Write>(

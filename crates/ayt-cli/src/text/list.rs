@@ -6,37 +6,32 @@ use std::io::{self, Write};
 use ayt_core::facts::{HostFacts, Socket};
 use ayt_core::tcp_state::TcpState;
 
-use super::table::{self, Align, Column, Row};
-use super::{cells, number, style};
+use super::table::{self, Align, Column, Cut, Row};
+use super::{cells, notes, number, style};
 use crate::output::page::Page;
 
-const fn column(
-    title: &'static str,
-    align: Align,
-    importance: u8,
-    shortest: Option<usize>,
-) -> Column {
+const fn column(title: &'static str, align: Align, importance: u8, cut: Cut) -> Column {
     Column {
         title,
         align,
         importance,
-        shortest,
+        cut,
     }
 }
 
 const COLUMNS: [Column; 12] = [
-    column("STATE", Align::Left, 10, None),
-    column("LOCAL", Align::Left, 9, Some(15)),
-    column("PEER", Align::Left, 11, Some(15)),
+    column("STATE", Align::Left, 10, Cut::Never),
+    column("LOCAL", Align::Left, 9, Cut::ToPort),
+    column("PEER", Align::Left, 11, Cut::To(15)),
     cells::OWNER[0],
     cells::OWNER[1],
     cells::OWNER[2],
-    column("KEEPALIVE", Align::Left, 6, None),
-    column("IDLE/ACK", Align::Right, 7, None),
-    column("RECV/SEND", Align::Right, 5, None),
-    column("RETR", Align::Right, 2, None),
-    column("TIMER", Align::Left, 3, None),
-    column("NETNS", Align::Left, 1, Some(8)),
+    column("KEEPALIVE", Align::Left, 6, Cut::Never),
+    column("IDLE/ACK", Align::Right, 7, Cut::Never),
+    column("RECV/SEND", Align::Right, 5, Cut::Never),
+    column("RETR", Align::Right, 2, Cut::Never),
+    column("TIMER", Align::Left, 3, Cut::Never),
+    column("NETNS", Align::Left, 1, Cut::To(8)),
 ];
 
 /// Writes the sockets `shown` (indexes) as a table, and on a terminal a summary.
@@ -54,6 +49,9 @@ pub(crate) fn write<W: Write>(
             .filter_map(|&at| facts.sockets.get(at as usize))
     };
     let nth: Vec<&Socket> = sockets().collect();
+    if nth.is_empty() && page.is_terminal() {
+        return notes::say(out, page, style::QUIET, "No socket matches.");
+    }
     table::write(out, page, columns, nth.len(), |at, row| {
         fill(facts, nth[at], row);
     })?;
@@ -68,7 +66,7 @@ pub(crate) fn write<W: Write>(
             number::count(listening as u64),
             number::of(facts.namespaces.len(), "namespace"),
         );
-        writeln!(out, "{}", page.paint(style::QUIET, &text))?;
+        notes::say(out, page, style::QUIET, &text)?;
     }
     Ok(())
 }

@@ -5,11 +5,14 @@ pub(crate) mod cells;
 pub(crate) mod doctor;
 pub(crate) mod escape;
 pub(crate) mod list;
+pub(crate) mod notes;
 pub(crate) mod number;
 pub(crate) mod probe;
 pub(crate) mod reap;
-pub(crate) mod reasons;
 pub(crate) mod rules;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod wrap;
+
+#[cfg(test)]
+mod tests;

@@ -8,8 +8,8 @@ use ayt_core::facts::{HostFacts, Socket};
 use ayt_core::verdict::Verdict;
 use ayt_guard::probe::Answer;
 
-use super::table::{self, Align, Column};
-use super::{cells, number, reasons, style};
+use super::table::{self, Align, Column, Cut};
+use super::{cells, notes, number, style};
 use crate::output::page::Page;
 
 const COLUMNS: [Column; 8] = [
@@ -17,19 +17,19 @@ const COLUMNS: [Column; 8] = [
         title: "VERDICT",
         align: Align::Left,
         importance: 10,
-        shortest: None,
+        cut: Cut::Never,
     },
     Column {
         title: "PEER",
         align: Align::Left,
         importance: 9,
-        shortest: Some(15),
+        cut: Cut::To(15),
     },
     Column {
         title: "LOCAL",
         align: Align::Left,
         importance: 5,
-        shortest: Some(15),
+        cut: Cut::ToPort,
     },
     cells::OWNER[0],
     cells::OWNER[1],
@@ -38,13 +38,13 @@ const COLUMNS: [Column; 8] = [
         title: "HEARD",
         align: Align::Right,
         importance: 7,
-        shortest: None,
+        cut: Cut::Never,
     },
     Column {
         title: "ASKED",
         align: Align::Left,
         importance: 1,
-        shortest: None,
+        cut: Cut::Never,
     },
 ];
 
@@ -73,8 +73,12 @@ pub(crate) fn write<W: Write>(
         }
     })?;
     let verdicts: Vec<&Verdict> = answers.iter().map(|(_, answer)| &answer.verdict).collect();
-    writeln!(out, "{}", page.paint(style::TITLE, &summary(&verdicts)))?;
-    reasons::write(out, page, verdicts.iter().copied())?;
+    notes::say(out, page, style::TITLE, &summary(&verdicts))?;
+    let unknown = verdicts.iter().filter_map(|verdict| match verdict {
+        Verdict::Unknown(why) => Some(why),
+        _ => None,
+    });
+    notes::reasons(out, page, "unknown", unknown)?;
     left_behind(out, page, answers)
 }
 
@@ -154,11 +158,11 @@ fn left_behind<W: Write>(
         .count();
     if pinned > 0 {
         let text = format!(
-            "{}: TCP_KEEPIDLE followed the sysctl and is now pinned to the same value (a later \
-             change of net.ipv4.tcp_keepalive_time no longer reaches it)",
-            number::of(pinned, "connection")
+            "{} pinned: TCP_KEEPIDLE followed the sysctl and now keeps its value, even if \
+             net.ipv4.tcp_keepalive_time is changed later",
+            number::count(pinned as u64)
         );
-        note(out, page, &text)?;
+        notes::item(out, page, &text)?;
     }
     let raised = answers
         .iter()
@@ -166,18 +170,11 @@ fn left_behind<W: Write>(
         .count();
     if raised > 0 {
         let text = format!(
-            "{}: the unanswered asks count as unanswered keepalive probes until the peer is \
-             heard again",
-            number::of(raised, "connection")
+            "{} asked in vain by keepalive: the kernel counts the asks as unanswered probes until \
+             the peer is heard again",
+            number::count(raised as u64)
         );
-        note(out, page, &text)?;
-    }
-    Ok(())
-}
-
-fn note<W: Write>(out: &mut W, page: Page, text: &str) -> io::Result<()> {
-    for line in super::wrap::lines(text, page.prose_width()) {
-        writeln!(out, "{line}")?;
+        notes::item(out, page, &text)?;
     }
     Ok(())
 }

@@ -7,9 +7,8 @@ use ayt_core::facts::{HostFacts, Owner, Socket};
 use ayt_core::verdict::Verdict;
 use ayt_guard::reap::{Outcome, Reaped};
 
-use super::escape::push_visible;
-use super::table::{self, Align, Column};
-use super::{cells, number, style, wrap};
+use super::table::{self, Align, Column, Cut};
+use super::{cells, notes, number, style};
 use crate::output::page::Page;
 
 /// Why a connection is a candidate.
@@ -79,25 +78,25 @@ const COLUMNS: [Column; 7] = [
         title: "OUTCOME",
         align: Align::Left,
         importance: 10,
-        shortest: Some(16),
+        cut: Cut::Never,
     },
     Column {
         title: "WHY",
         align: Align::Left,
         importance: 7,
-        shortest: None,
+        cut: Cut::Never,
     },
     Column {
         title: "PEER",
         align: Align::Left,
         importance: 9,
-        shortest: Some(15),
+        cut: Cut::To(15),
     },
     Column {
         title: "LOCAL",
         align: Align::Left,
         importance: 5,
-        shortest: Some(15),
+        cut: Cut::ToPort,
     },
     cells::OWNER[0],
     cells::OWNER[1],
@@ -114,27 +113,34 @@ pub(crate) fn write<W: Write>(
     if rows.is_empty() {
         return writeln!(out, "Nothing to reap.");
     }
-    table::write(out, page, &COLUMNS, rows.len(), |at, row| {
-        let candidate = &rows[at];
+    let mut sorted: Vec<&Row<'_>> = rows.iter().collect();
+    sorted.sort_by_key(|row| (row.socket.remote, row.socket.local));
+    table::write(out, page, &COLUMNS, sorted.len(), |at, row| {
+        let candidate = sorted[at];
         let (text, painted) = outcome(candidate);
-        push_visible(row.cell(painted), &text);
+        row.cell(painted).push_str(text);
         row.cell(style::PLAIN).push_str(&why(candidate));
         cells::address(row.cell(style::PLAIN), candidate.socket.remote);
         cells::address(row.cell(style::PLAIN), candidate.socket.local);
         cells::owners(row, facts, facts.owners_of(candidate.socket));
     })?;
-    writeln!(out, "{}", page.paint(style::TITLE, &summary(rows)))?;
+    notes::say(out, page, style::TITLE, &summary(rows))?;
+    let reasons = rows.iter().filter_map(|row| match row.outcome() {
+        Some(Outcome::Refused(why)) => Some(why),
+        _ => None,
+    });
+    notes::reasons(out, page, "refused", reasons)?;
     held(out, page, facts, rows)
 }
 
-fn outcome(row: &Row<'_>) -> (String, anstyle::Style) {
+fn outcome(row: &Row<'_>) -> (&'static str, anstyle::Style) {
     match row.outcome() {
-        None => ("would destroy".to_owned(), style::WARNING),
-        Some(Outcome::Destroyed) => ("destroyed".to_owned(), style::GOOD),
-        Some(Outcome::AlreadyGone) => ("already gone".to_owned(), style::QUIET),
-        Some(Outcome::CameBack) => ("came back: left alone".to_owned(), style::GOOD),
-        Some(Outcome::StillThere) => ("still there".to_owned(), style::ERROR),
-        Some(Outcome::Refused(why)) => (format!("refused: {why}"), style::ERROR),
+        None => ("would destroy", style::WARNING),
+        Some(Outcome::Destroyed) => ("destroyed", style::GOOD),
+        Some(Outcome::AlreadyGone) => ("already gone", style::QUIET),
+        Some(Outcome::CameBack) => ("came back", style::GOOD),
+        Some(Outcome::StillThere) => ("still there", style::ERROR),
+        Some(Outcome::Refused(_)) => ("refused", style::ERROR),
     }
 }
 
@@ -161,7 +167,7 @@ fn summary(rows: &[Row<'_>]) -> String {
     let mut text = format!("{} destroyed", number::of(count("destroyed"), "connection"));
     for (name, words) in [
         ("already_gone", "already gone"),
-        ("came_back", "came back"),
+        ("came_back", "came back and left alone"),
         ("still_there", "still there"),
         ("refused", "refused"),
     ] {
@@ -184,14 +190,10 @@ fn held<W: Write>(out: &mut W, page: Page, facts: &HostFacts, rows: &[Row<'_>]) 
         .collect();
     let owners: Vec<String> = owners.into_iter().collect();
     let text = format!(
-        "{} still held by {}: destroying a connection closes no descriptor. It is no cure for \
-         \"too many open files\"; a program that never closes needs a restart, or a repair.",
+        "{} still held by {}: destroying a connection closes no descriptor, and is no cure for \
+         \"too many open files\". A program that never closes needs a restart, or a repair.",
         number::of(held.len(), "descriptor"),
         owners.join(", ")
     );
-    let text = super::escape::visible(&text).into_owned();
-    for line in wrap::lines(&text, page.prose_width()) {
-        writeln!(out, "{line}")?;
-    }
-    Ok(())
+    notes::item(out, page, &text)
 }

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use ayt_core::doctor::Rule;
 
-use super::table::{self, Align, Column};
 use super::{style, wrap};
 use crate::output::page::Page;
 
@@ -24,22 +23,14 @@ pub(crate) fn explain<W: Write>(out: &mut W, page: Page, rule: &Rule) -> io::Res
 
 /// Writes the list of rules.
 pub(crate) fn list<W: Write>(out: &mut W, page: Page, rules: &[&Rule]) -> io::Result<()> {
-    const COLUMNS: [Column; 2] = [
-        Column {
-            title: "RULE",
-            align: Align::Left,
-            importance: 2,
-            shortest: None,
-        },
-        Column {
-            title: "FINDS",
-            align: Align::Left,
-            importance: 1,
-            shortest: Some(20),
-        },
-    ];
-    table::write(out, page, &COLUMNS, rules.len(), |at, row| {
-        row.cell(style::TITLE).push_str(rules[at].id);
-        row.cell(style::PLAIN).push_str(rules[at].summary);
-    })
+    let widest = rules.iter().map(|rule| rule.id.len()).max().unwrap_or(0) + 2;
+    for rule in rules {
+        let lines = wrap::lines(rule.summary, page.prose_width().saturating_sub(widest));
+        for (at, line) in lines.iter().enumerate() {
+            let id = if at == 0 { rule.id } else { "" };
+            let pad = " ".repeat(widest - id.len());
+            writeln!(out, "{}{pad}{line}", page.paint(style::TITLE, id))?;
+        }
+    }
+    Ok(())
 }

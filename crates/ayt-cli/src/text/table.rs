@@ -1,6 +1,6 @@
-//! A table that fits its terminal: too wide, it first shortens what may be
-//! shortened, then drops the columns that matter least. It never wraps, and
-//! where there is no terminal nothing is cut.
+//! A table that fits its terminal: too wide, it drops the columns that are mere
+//! extras, then cuts what may be cut, then drops what matters least.
+//! It never wraps, and where there is no terminal nothing is cut.
 //!
 //! Cells are made twice, once to measure and once to print: a table of 100,000
 //! rows needs no memory for them.
@@ -14,6 +14,10 @@ use super::style;
 use crate::output::page::Page;
 
 const GAP: usize = 2;
+/// Columns less important are extras: they go before the others are shortened.
+const ESSENTIAL: u8 = 6;
+/// An essential column of this width is at ease: an IPv4 address with its port.
+const AT_EASE: usize = 21;
 
 /// What a column is.
 #[derive(Debug, Clone, Copy)]
@@ -24,8 +28,31 @@ pub(crate) struct Column {
     pub(crate) align: Align,
     /// How important: the least goes first when room is short.
     pub(crate) importance: u8,
-    /// It may be shortened to this width; `None` = not at all.
-    pub(crate) shortest: Option<usize>,
+    /// How far it may be cut.
+    pub(crate) cut: Cut,
+}
+
+/// How far the cells of a column may be cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Not at all.
+    Never,
+    /// To this width.
+    To(usize),
+    /// An address of this host, to its port (`:6379`): before the others.
+    ToPort,
+}
+
+impl Cut {
+    const PORT: usize = ":65535".len();
+
+    const fn shortest(self) -> usize {
+        match self {
+            Self::Never => usize::MAX,
+            Self::To(width) => width,
+            Self::ToPort => Self::PORT,
+        }
+    }
 }
 
 /// To which side the cells of a column lean.
@@ -110,17 +137,38 @@ fn fit(columns: &[Column], natural: &[usize], width: Option<usize>) -> Vec<Optio
     let mut widths: Vec<Option<usize>> = natural.iter().copied().map(Some).collect();
     let Some(room) = width else { return widths };
     let shortest = |column: usize| {
-        let least = columns[column].shortest.unwrap_or(usize::MAX);
+        let least = columns[column].cut.shortest();
         natural[column].min(least.max(columns[column].title.width()))
     };
+    let at_ease = |column: usize| match columns[column].importance {
+        ESSENTIAL.. => natural[column].min(AT_EASE.max(shortest(column))),
+        _ => shortest(column),
+    };
+    loop {
+        let kept = || (0..columns.len()).filter(|&column| widths[column].is_some());
+        let gaps = GAP * kept().count().saturating_sub(1);
+        let extra = kept().filter(|&column| columns[column].importance < ESSENTIAL);
+        match extra.min_by_key(|&column| columns[column].importance) {
+            Some(column) if kept().map(at_ease).sum::<usize>() + gaps > room => {
+                widths[column] = None;
+            }
+            _ => break,
+        }
+    }
     loop {
         let kept = || (0..columns.len()).filter(|&column| widths[column].is_some());
         let gaps = GAP * kept().count().saturating_sub(1);
         let least: usize = kept().map(shortest).sum::<usize>() + gaps;
         let last = kept().count() <= 1;
         if least <= room || last {
-            let mut over =
-                (kept().map(|column| natural[column]).sum::<usize>() + gaps).saturating_sub(room);
+            let total = kept().map(|column| natural[column]).sum::<usize>() + gaps;
+            let mut over = total.saturating_sub(room);
+            for at in 0..columns.len() {
+                if over > 0 && widths[at].is_some() && columns[at].cut == Cut::ToPort {
+                    widths[at] = Some(shortest(at));
+                    over = over.saturating_sub(natural[at] - shortest(at));
+                }
+            }
             // The widest gives first, one column at a time, until it fits.
             while over > 0 {
                 let widest = (0..columns.len())
@@ -161,7 +209,12 @@ fn write_row<W: Write>(
             owed += GAP;
         }
         let (text, style) = row.get(at);
-        let text = shorten(text, width);
+        let text = match (column.cut, port(text)) {
+            (Cut::ToPort, Some(port)) if text.width() > width => {
+                port.trim_start_matches(']').into()
+            }
+            _ => shorten(text, width),
+        };
         let pad = width.saturating_sub(text.width());
         if column.align == Align::Right {
             owed += pad;
@@ -179,19 +232,28 @@ fn write_row<W: Write>(
     out.write_all(line.as_bytes())
 }
 
-/// At most `width` columns of the text: the middle gives way, because the ends
-/// of names and addresses tell most.
+/// At most `width` columns of the text: its end gives way, or, before a port,
+/// the end of the address.
 fn shorten(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
     if text.width() <= width {
         return text.into();
     }
-    let room = width.saturating_sub(1);
-    let head = take(text.chars(), room.div_ceil(2));
-    let tail: String = take(text.chars().rev(), room - head.width().min(room))
-        .chars()
-        .rev()
-        .collect();
+    let tail = port(text).filter(|port| port.len() < width).unwrap_or("");
+    let head = take(text.chars(), width.saturating_sub(1 + tail.len()));
     format!("{head}…{tail}").into()
+}
+
+/// The `:443` of an address, with the bracket before it.
+fn port(text: &str) -> Option<&str> {
+    let colon = text.rfind(':')?;
+    let digits = &text[colon + 1..];
+    let is_port = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let start = if text[..colon].ends_with(']') {
+        colon - 1
+    } else {
+        colon
+    };
+    is_port.then_some(&text[start..])
 }
 
 fn take(chars: impl Iterator<Item = char>, width: usize) -> String {

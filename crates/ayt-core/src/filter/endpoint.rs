@@ -35,15 +35,29 @@ impl EndpointFilter {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadEndpoint {
     /// Neither address nor network.
-    #[error("`{part}` in `{text}` is neither an address nor a network such as 10.0.0.0/8")]
+    #[error(
+        "{} is neither an address nor a network such as 10.0.0.0/8",
+        within(part, text)
+    )]
     Address {
         /// All that was given.
         text: String,
         /// The offending part.
         part: String,
     },
+    /// Not a prefix length of the address before it.
+    #[error(
+        "{} is not a prefix length: 0 to 32 (IPv4) or 128 (IPv6)",
+        within(part, text)
+    )]
+    Prefix {
+        /// All that was given.
+        text: String,
+        /// The offending part.
+        part: String,
+    },
     /// Not a port.
-    #[error("`{part}` in `{text}` is not a port: 0 to 65535")]
+    #[error("{} is not a port: 0 to 65535", within(part, text))]
     Port {
         /// All that was given.
         text: String,
@@ -57,6 +71,14 @@ pub enum BadEndpoint {
     Empty,
 }
 
+fn within(part: &str, text: &str) -> String {
+    if part == text {
+        format!("`{text}`")
+    } else {
+        format!("`{part}` in `{text}`")
+    }
+}
+
 impl FromStr for EndpointFilter {
     type Err = BadEndpoint;
 
@@ -66,12 +88,7 @@ impl FromStr for EndpointFilter {
             return Err(BadEndpoint::Empty);
         }
         let net = net
-            .map(|part| {
-                parse_net(part).ok_or_else(|| BadEndpoint::Address {
-                    text: text.to_owned(),
-                    part: part.to_owned(),
-                })
-            })
+            .map(|part| parse_net(part).ok_or_else(|| bad_net(text, part)))
             .transpose()?;
         let port = port
             .map(|part| {
@@ -114,6 +131,25 @@ fn parse_net(part: &str) -> Option<IpNet> {
         Err(_) => part.parse().ok()?,
     };
     Some(net.trunc())
+}
+
+/// Which part of something that is no network is to blame.
+fn bad_net(text: &str, part: &str) -> BadEndpoint {
+    let text = text.to_owned();
+    match part.split_once('/') {
+        Some((address, prefix)) if address.parse::<IpAddr>().is_ok() => BadEndpoint::Prefix {
+            text,
+            part: format!("/{prefix}"),
+        },
+        Some((address, _)) => BadEndpoint::Address {
+            text,
+            part: address.to_owned(),
+        },
+        None => BadEndpoint::Address {
+            text,
+            part: part.to_owned(),
+        },
+    }
 }
 
 impl fmt::Display for EndpointFilter {
@@ -167,11 +203,15 @@ mod tests {
         for (text, message) in [
             (
                 "10.0.0.300",
-                "`10.0.0.300` in `10.0.0.300` is neither an address nor a network such as 10.0.0.0/8",
+                "`10.0.0.300` is neither an address nor a network such as 10.0.0.0/8",
+            ),
+            (
+                "10.0.0.300/8:22",
+                "`10.0.0.300` in `10.0.0.300/8:22` is neither an address nor a network such as 10.0.0.0/8",
             ),
             (
                 "10.0.0.0/33",
-                "`10.0.0.0/33` in `10.0.0.0/33` is neither an address nor a network such as 10.0.0.0/8",
+                "`/33` in `10.0.0.0/33` is not a prefix length: 0 to 32 (IPv4) or 128 (IPv6)",
             ),
             (
                 "10.0.0.1:70000",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::ASKS;
 use crate::fact::Why;
 use crate::facts::TcpInfo;
-use crate::keepalive::Keepalive;
+use crate::keepalive::{Keepalive, MAX_SECONDS};
 use crate::tcp_state::TcpState;
 
 /// How a connection is asked. (A third engine, `raw`, for sockets that no
@@ -73,6 +73,12 @@ pub enum Refusal {
     UserTimeout,
     /// The asks would use up the probes after which the kernel gives up.
     FewProbes,
+    /// The idle time in effect, that of the sysctl, is more than the option
+    /// takes: it could not be put back.
+    NoWayBack,
+    /// The owner's own keepalive is on: asks that stay unanswered would count
+    /// against it and bring its end nearer.
+    OwnKeepalive,
 }
 
 impl Refusal {
@@ -96,6 +102,14 @@ impl Refusal {
                 "three asks would use up its keepalive probes (TCP_KEEPCNT) and could end it; \
                  the repair engine can ask: run as root"
             }
+            Self::NoWayBack => {
+                "its keepalive idle time (sysctl tcp_keepalive_time) is more than an option can \
+                 hold, so it could not be put back; the repair engine can ask: run as root"
+            }
+            Self::OwnKeepalive => {
+                "its own keepalive asks the peer already, and unanswered asks would count against \
+                 it; the repair engine can ask: run as root"
+            }
         })
     }
 }
@@ -114,10 +128,12 @@ pub fn choose(connection: &Askable, forced: Option<Engine>) -> Result<Engine, Re
     if connection.in_repair {
         return Err(Refusal::InRepair);
     }
+    let by_keepalive =
+        |by_name| keepalive_may_ask(connection, ASKS, by_name).map(|()| Engine::Keepalive);
     match forced {
         Some(Engine::Repair) => repair(connection),
-        Some(Engine::Keepalive) => keepalive(connection),
-        None => repair(connection).or_else(|_| keepalive(connection)),
+        Some(Engine::Keepalive) => by_keepalive(true),
+        None => repair(connection).or_else(|_| by_keepalive(false)),
     }
 }
 
@@ -131,16 +147,70 @@ fn repair(connection: &Askable) -> Result<Engine, Refusal> {
     }
 }
 
-fn keepalive(connection: &Askable) -> Result<Engine, Refusal> {
-    if connection.send_queue > 0 || connection.tcp.unacked > 0 {
+/// Whether the `keepalive` engine may ask now, with so many asks still to make.
+/// To be judged again before each ask, on fresh facts and with other ayts kept
+/// out: all of them raise the same count.
+///
+/// `by_name` says that this engine, and no other, was asked for: only then may
+/// it ask a connection whose own keepalive is on, which unanswered asks bring
+/// nearer to its end by an interval each. Even so, not once that keepalive's
+/// idle time is nearly over: putting it back would make its timer due at once,
+/// so that one ask would count twice.
+///
+/// # Errors
+/// How it could hurt.
+pub fn keepalive_may_ask(
+    connection: &Askable,
+    asks_left: u32,
+    by_name: bool,
+) -> Result<(), Refusal> {
+    let own = &connection.keepalive;
+    if !connection.state.can_be_asked() {
+        Err(Refusal::State)
+    } else if connection.in_repair {
+        Err(Refusal::InRepair)
+    } else if connection.send_queue > 0 || connection.tcp.unacked > 0 {
         Err(Refusal::InFlight)
-    } else if connection.keepalive.user_timeout_ms > 0 {
+    } else if own.user_timeout_ms > 0 {
         Err(Refusal::UserTimeout)
-    } else if u32::from(connection.tcp.probes) + ASKS >= connection.keepalive.count {
+    } else if u32::from(connection.tcp.probes) + asks_left >= own.count {
         Err(Refusal::FewProbes)
+    } else if !(1..=MAX_SECONDS).contains(&own.idle_s) {
+        Err(Refusal::NoWayBack)
+    } else if own.enabled && !(by_name && idle_time_left(connection)) {
+        Err(Refusal::OwnKeepalive)
     } else {
-        Ok(Engine::Keepalive)
+        Ok(())
     }
+}
+
+/// The owner's keepalive will not be due while an ask is made and put back.
+fn idle_time_left(connection: &Askable) -> bool {
+    const ROOM_MS: u64 = 500;
+    let heard = u64::from(connection.tcp.heard_ms());
+    heard + ROOM_MS < u64::from(connection.keepalive.idle_s) * 1000
+}
+
+/// A Linux kernel answers segments without data outside its window, which is
+/// what every engine asks by, once in this time per connection
+/// (`net.ipv4.tcp_invalid_ratelimit` of the peer, `tcp_oow_rate_limited` in
+/// net/ipv4/tcp_input.c). An ask sooner after the last one stays unanswered.
+pub const ANSWERS_APART: Duration = Duration::from_millis(500);
+
+/// How long the `repair` engine has to wait before its first ask, for an answer
+/// not to be swallowed by [`ANSWERS_APART`]: where the last thing heard was an
+/// acknowledgement of no data, somebody has just asked (another ayt, an earlier
+/// run, keepalive).
+#[must_use]
+pub fn repair_ready_in(tcp: &TcpInfo) -> Duration {
+    // An acknowledgement of data follows it within a delayed-ACK time or a
+    // round trip.
+    const ACK_OF_DATA_MS: u32 = 250;
+    if tcp.idle_ms() <= tcp.last_ack_recv_ms.saturating_add(ACK_OF_DATA_MS) {
+        return Duration::ZERO;
+    }
+    let since = Duration::from_millis(u64::from(tcp.last_ack_recv_ms));
+    (ANSWERS_APART + Duration::from_millis(10)).saturating_sub(since)
 }
 
 /// How long the `keepalive` engine has to wait before its first ask: a
@@ -196,7 +266,6 @@ mod tests {
             net_admin: false,
             ..QUIET
         };
-        connection.keepalive.enabled = true;
         connection.keepalive.count = count;
         connection.keepalive.user_timeout_ms = user_timeout_ms;
         connection.tcp.probes = probes;
@@ -255,6 +324,48 @@ mod tests {
     }
 
     #[test]
+    fn keepalive_that_the_owner_has_on_is_left_alone_unless_the_engine_was_named() {
+        let mut own = with_keepalive(9, 0, 0);
+        own.keepalive.enabled = true;
+        own.keepalive.idle_s = 60;
+        assert_eq!(choose(&own, None), Err(Refusal::OwnKeepalive));
+        let by_name = |own: &Askable| choose(own, Some(Engine::Keepalive));
+        assert_eq!(by_name(&own), Ok(Engine::Keepalive));
+        // Nearly due, or asking already: putting back would make it ask again.
+        for heard in [59_600, 60_000, 200_000] {
+            own.tcp.last_ack_recv_ms = heard;
+            own.tcp.last_data_recv_ms = heard;
+            assert_eq!(by_name(&own), Err(Refusal::OwnKeepalive), "{heard}");
+        }
+    }
+
+    #[test]
+    fn the_asks_that_are_left_must_fit_before_each_of_them() {
+        // Another ayt has raised the count since the engine was chosen.
+        let after_one_ask = with_keepalive(5, 0, 1);
+        assert_eq!(keepalive_may_ask(&after_one_ask, 2, false), Ok(()));
+        let another_asked_too = with_keepalive(5, 0, 3);
+        assert_eq!(
+            keepalive_may_ask(&another_asked_too, 2, false),
+            Err(Refusal::FewProbes)
+        );
+    }
+
+    #[test]
+    fn keepalive_does_not_set_what_it_could_not_put_back() {
+        for (idle_s, expected) in [
+            (0, Err(Refusal::NoWayBack)),
+            (1, Ok(())),
+            (32_767, Ok(())),
+            (32_768, Err(Refusal::NoWayBack)),
+        ] {
+            let mut connection = with_keepalive(9, 0, 0);
+            connection.keepalive.idle_s = idle_s;
+            assert_eq!(keepalive_may_ask(&connection, 3, false), expected);
+        }
+    }
+
+    #[test]
     fn what_nobody_may_ask() {
         let refused = |connection: Askable| choose(&connection, None).unwrap_err();
         assert_eq!(
@@ -278,6 +389,22 @@ mod tests {
             }),
             Refusal::Multipath
         );
+    }
+
+    #[test]
+    fn repair_waits_while_the_peer_would_swallow_the_ask() {
+        let tcp = |idle, ack| TcpInfo {
+            last_data_sent_ms: idle,
+            last_data_recv_ms: idle + 70,
+            last_ack_recv_ms: ack,
+            ..QUIET.tcp
+        };
+        // Just opened, data just acknowledged, and idle for long.
+        for (idle, ack) in [(0, 0), (40, 0), (90_000, 90_000), (90_000, 600)] {
+            assert_eq!(repair_ready_in(&tcp(idle, ack)), Duration::ZERO);
+        }
+        let wait = repair_ready_in(&tcp(90_000, 100));
+        assert_eq!(wait, Duration::from_millis(410));
     }
 
     #[test]

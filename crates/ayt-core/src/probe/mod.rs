@@ -7,7 +7,7 @@ pub mod engine;
 mod target;
 
 pub use engine::{Engine, Refusal};
-pub use target::{Step, Target};
+pub use target::{End, Step, Target};
 
 /// How often a silent peer is asked before it is called dead.
 pub const ASKS: u32 = 3;

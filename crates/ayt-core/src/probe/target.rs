@@ -6,11 +6,17 @@ use super::ASKS;
 use crate::cause::Cause;
 use crate::fact::Why;
 use crate::facts::TcpInfo;
+use crate::keepalive::Keepalive;
 use crate::tcp_state::TcpState;
 use crate::verdict::{Suspicion, Verdict};
 
 /// Patience no connection's own timing asks for less than.
 const LEAST_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Patience nobody can ask for less than: so that the last ask comes well over
+/// [`ANSWERS_APART`](super::engine::ANSWERS_APART) after the first, whatever
+/// somebody else asked meanwhile. A living peer may swallow those in between.
+const PATIENCE_FLOOR: Duration = Duration::from_millis(1_500);
 
 /// Time the last ask has to be answered, at least.
 const LEAST_WAIT: Duration = Duration::from_millis(500);
@@ -51,11 +57,13 @@ pub struct Target {
 
 impl Target {
     /// A connection about to be asked, with its account as read at `now`.
-    /// `patience` overrides the default, the larger of 5 s and 4 × RTO.
+    /// `patience` overrides the default, the larger of 5 s and 4 × RTO; it is
+    /// at least 1.5 s.
     #[must_use]
     pub fn new(now: Duration, before: &TcpInfo, patience: Option<Duration>) -> Self {
         let rto = Duration::from_micros(u64::from(before.rto_us));
         let patience = patience.unwrap_or_else(|| LEAST_PATIENCE.max(rto * 4));
+        let patience = patience.max(PATIENCE_FLOOR);
         // The last ask comes late, so that an outage of nearly the whole
         // patience is survived, and early enough for its answer to arrive.
         let wait = rto.max(LEAST_WAIT).min(patience / 2);
@@ -112,9 +120,14 @@ impl Target {
         self.decide(Verdict::Dead(cause))
     }
 
-    /// It was asked at `now`.
-    pub fn on_asked(&mut self, now: Duration) {
-        self.started.get_or_insert(now);
+    /// It was asked at `now`; `before` is TCP's account right before.
+    pub fn on_asked(&mut self, now: Duration, before: &TcpInfo) {
+        if self.started.is_none() {
+            // What came between the look and the ask is no answer to it.
+            self.segs_in = before.segs_in;
+            self.heard_at = moment(now, before.last_ack_recv_ms);
+            self.started = Some(now);
+        }
         self.latest_ask = now;
         self.asked += 1;
     }
@@ -144,6 +157,20 @@ impl Target {
         }
     }
 
+    /// TCP's account before the first ask: whether the peer was heard since the
+    /// look, and within the last second. Then nobody needs to ask.
+    pub fn heard_unasked(&mut self, info: &TcpInfo) -> bool {
+        const RECENT_MS: u32 = 1_000;
+        let heard = self.asked == 0
+            && self.verdict.is_none()
+            && info.heard_ms() <= RECENT_MS
+            && matches!((self.segs_in, info.segs_in), (Some(a), Some(b)) if a != b);
+        if heard {
+            self.decide(Verdict::Alive { rtt: None });
+        }
+        heard
+    }
+
     /// A RST for this connection came in.
     pub const fn on_reset(&mut self) {
         self.reset_seen = true;
@@ -157,23 +184,31 @@ impl Target {
         }
     }
 
-    /// The socket is in no table any more. `ended_by_error` tells what its
-    /// descriptor shows, where one was reached: an error waits for the owner;
-    /// `None` where nobody could look.
-    pub fn on_gone(&mut self, state_before: TcpState, ended_by_error: Option<bool>) {
+    /// The socket is in no table any more.
+    pub fn on_gone(&mut self, end: &End) {
         if self.verdict.is_some() {
             return;
         }
-        // An ESTABLISHED connection that its owner closes stays in the tables
-        // for a while (FIN_WAIT, TIME_WAIT); one that vanishes after an ask was
-        // reset. CLOSE_WAIT vanishes either way.
-        let reset = self.reset_seen
-            || ended_by_error.unwrap_or(self.asked > 0 && state_before == TcpState::Established);
-        self.decide(if reset {
+        let verdict = if self.reset_seen {
             Verdict::Dead(Cause::PeerReset)
+        } else if end.resets_are_seen {
+            // Not a reset: the kernel gave up by itself, or the owner closed.
+            match end.error {
+                Some(true) => Verdict::Dead(gave_up(&end.keepalive, end.in_flight)),
+                _ => Verdict::Unknown(Why::Vanished),
+            }
         } else {
-            Verdict::Unknown(Why::Vanished)
-        });
+            // An ESTABLISHED connection that its owner closes stays in the
+            // tables for a while (FIN_WAIT, TIME_WAIT); one that vanishes after
+            // an ask was most likely reset. CLOSE_WAIT vanishes either way.
+            let guess = self.asked > 0 && end.state_before == TcpState::Established;
+            if end.error.unwrap_or(guess) {
+                Verdict::Dead(Cause::PeerReset)
+            } else {
+                Verdict::Unknown(Why::Vanished)
+            }
+        };
+        self.decide(verdict);
     }
 
     /// It cannot be asked (any more).
@@ -197,6 +232,35 @@ impl Target {
     fn decide(&mut self, verdict: Verdict) -> Step {
         self.verdict = Some(verdict.clone());
         Step::Done(verdict)
+    }
+}
+
+/// What is known of a socket that has left the tables.
+#[derive(Debug, Clone, Copy)]
+pub struct End {
+    /// Its state before.
+    pub state_before: TcpState,
+    /// What its descriptor shows, where one was reached: an error waits for the
+    /// owner. `None` where nobody could look.
+    pub error: Option<bool>,
+    /// Every RST that comes in is seen; a connection without one was not reset.
+    pub resets_are_seen: bool,
+    /// Its settings.
+    pub keepalive: Keepalive,
+    /// Data was in flight.
+    pub in_flight: bool,
+}
+
+/// Why a kernel that has not been told anything ended a connection.
+const fn gave_up(keepalive: &Keepalive, in_flight: bool) -> Cause {
+    if keepalive.user_timeout_ms > 0 {
+        Cause::UserTimeout
+    } else if in_flight {
+        Cause::RetransmitTimeout
+    } else if keepalive.enabled {
+        Cause::KeepaliveTimeout
+    } else {
+        Cause::Destroyed
     }
 }
 

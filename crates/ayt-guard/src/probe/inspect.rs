@@ -4,10 +4,13 @@
 use ayt_core::fact::Why;
 use ayt_core::facts::{HostFacts, Owner, Socket, TcpInfo};
 use ayt_core::keepalive::Keepalive;
+use ayt_core::probe::Refusal;
 use ayt_core::probe::engine::{Askable, Engine, choose};
+use ayt_core::tcp_state::TcpState;
 use ayt_core::verdict::Verdict;
 use ayt_sys::{Descriptors, SysError, have_net_admin};
 
+use super::engines::keepalive::IDLE_S;
 use super::{Answer, Probe};
 use crate::collect::{why, without_owner};
 
@@ -18,14 +21,26 @@ const ALONE: usize = 1_000;
 #[derive(Debug, Clone)]
 pub(super) struct Ready<'f> {
     pub(super) socket: &'f Socket,
+    /// The descriptor through which it was looked at.
     pub(super) owner: Owner,
+    /// All descriptors that led to it at the look.
+    owners: &'f [Owner],
     pub(super) engine: Engine,
+    pub(super) state: TcpState,
     /// Settings before anything was touched.
     pub(super) keepalive: Keepalive,
     /// `SO_REUSEADDR` before anything was touched.
     pub(super) reuse: bool,
     /// TCP's account at this look.
     pub(super) info: TcpInfo,
+}
+
+impl<'f> Ready<'f> {
+    /// The descriptors that lead to it, first the one that did so last.
+    pub(super) fn holders(&self) -> impl Iterator<Item = &Owner> + use<'_, 'f> {
+        let first = std::iter::once(&self.owner);
+        first.chain(self.owners.iter().filter(|&other| *other != self.owner))
+    }
 }
 
 /// What a look said of one connection.
@@ -96,11 +111,13 @@ fn inspect<'f>(
     for owner in owners {
         match look_through(descriptors, socket, owner, net_admin) {
             Ok(Some((askable, reuse))) => {
-                return match choose(&askable, how.engine) {
+                return match choose(&askable, how.engine).or_else(|no| perhaps(no, &askable)) {
                     Ok(engine) => Inspected::Ready(Ready {
                         socket,
                         owner: *owner,
+                        owners,
                         engine,
+                        state: askable.state,
                         keepalive: askable.keepalive,
                         reuse,
                         info: askable.tcp,
@@ -115,6 +132,16 @@ fn inspect<'f>(
     not(reason)
 }
 
+/// What looks like the owner's keepalive may be another ayt in the midst of an
+/// ask; under the lock it is judged again.
+fn perhaps(refusal: Refusal, connection: &Askable) -> Result<Engine, Refusal> {
+    if refusal == Refusal::OwnKeepalive && connection.keepalive.idle_s == IDLE_S {
+        Ok(Engine::Keepalive)
+    } else {
+        Err(refusal)
+    }
+}
+
 /// What one descriptor shows; `None` when it leads to another socket now.
 fn look_through(
     descriptors: &mut Descriptors,
@@ -123,11 +150,11 @@ fn look_through(
     net_admin: bool,
 ) -> Result<Option<(Askable, bool)>, SysError> {
     let hold = descriptors.hold(owner)?;
-    if !hold.is_tcp() {
+    if hold.is_multipath_tcp() {
         // The cookie of a Multipath TCP descriptor is not that of its subflow.
         return Ok(Some((multipath(socket), false)));
     }
-    if hold.cookie()? != socket.cookie {
+    if !hold.is_tcp() || hold.cookie()? != socket.cookie {
         return Ok(None);
     }
     let (state, tcp) = hold.tcp_info()?;
@@ -135,7 +162,7 @@ fn look_through(
         state,
         tcp,
         keepalive: hold.keepalive()?,
-        send_queue: socket.send_queue.max(tcp.notsent_bytes.unwrap_or_default()),
+        send_queue: tcp.notsent_bytes.unwrap_or(socket.send_queue),
         in_repair: hold.in_repair()?,
         plain_tcp: true,
         net_admin,

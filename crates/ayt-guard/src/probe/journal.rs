@@ -13,7 +13,7 @@ use ayt_core::facts::{Cookie, Owner};
 use ayt_sys::{Descriptors, SysError, boot_id, process_start};
 use serde::{Deserialize, Serialize};
 
-use super::engines;
+use super::{engines, holders};
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +34,9 @@ enum Line {
 pub(crate) struct Intent {
     pub(crate) ns: u64,
     pub(crate) cookie: u64,
+    /// Finds the socket again when its descriptor has moved.
+    #[serde(default)]
+    pub(crate) inode: u32,
     pub(crate) pid: u32,
     pub(crate) fd: u32,
     pub(crate) change: Change,
@@ -171,10 +174,7 @@ pub(crate) fn undo_stale(folder: &Path) -> Result<usize, SysError> {
             Left::Running => {}
             Left::Nothing => drop(fs::remove_file(entry.path())),
             Left::Intents(intents) => {
-                let mut descriptors = Descriptors::default();
-                for intent in intents {
-                    undone += usize::from(undo(&mut descriptors, &intent));
-                }
+                undone += undo(&intents);
                 drop(fs::remove_file(entry.path()));
             }
         }
@@ -227,33 +227,52 @@ fn outstanding(text: &str, boot: &str, start_of: impl Fn(u32) -> Option<u64>) ->
     }
 }
 
-fn undo(descriptors: &mut Descriptors, intent: &Intent) -> bool {
-    let owner = Owner {
-        inode: 0,
-        pid: intent.pid,
-        fd: intent.fd,
-    };
-    let Ok(hold) = descriptors.hold(&owner) else {
-        return false;
-    };
-    if hold.cookie().ok() != Some(Cookie(intent.cookie)) {
-        return false;
-    }
-    match intent.change {
-        Change::ReuseAddress => engines::repair::put_back(&hold, true),
-        Change::Keepalive { enabled, idle_s } => {
-            // Only what the engine itself set is taken back: an owner who has
-            // set something else since keeps it.
-            let ours = hold
-                .keepalive()
-                .is_ok_and(|now| now.idle_s == engines::keepalive::IDLE_S);
-            if !ours {
-                return false;
-            }
-            engines::keepalive::put_back(&hold, enabled, idle_s)
+/// Puts back what can still be reached; returns on how many sockets.
+fn undo(intents: &[Intent]) -> usize {
+    let mut descriptors = Descriptors::default();
+    let (mut undone, mut lost) = (0, Vec::new());
+    for intent in intents {
+        let owner = Owner {
+            inode: intent.inode,
+            pid: intent.pid,
+            fd: intent.fd,
+        };
+        match put_back(&mut descriptors, [&owner].into_iter(), intent) {
+            Some(changed) => undone += usize::from(changed),
+            None => lost.push(intent),
         }
     }
-    .is_ok()
+    if lost.is_empty() {
+        return undone;
+    }
+    let inodes = lost.iter().map(|intent| intent.inode).collect();
+    let owners = holders::find_again(&inodes);
+    for intent in lost {
+        let owners = owners.of(intent.inode).iter();
+        let changed = put_back(&mut descriptors, owners, intent).unwrap_or(false);
+        undone += usize::from(changed);
+    }
+    undone
+}
+
+/// Whether anything was put back; `None` when none of these descriptors leads
+/// to the socket.
+fn put_back<'o>(
+    descriptors: &mut Descriptors,
+    owners: impl Iterator<Item = &'o Owner>,
+    intent: &Intent,
+) -> Option<bool> {
+    let hold = holders::hold(descriptors, owners, Cookie(intent.cookie)).ok()?;
+    let changed = match intent.change {
+        Change::ReuseAddress => {
+            let lost = !hold.reuse_address().unwrap_or(true);
+            lost && engines::repair::put_back(&hold, true).is_ok()
+        }
+        Change::Keepalive { enabled, idle_s } => {
+            engines::keepalive::put_back(&hold, enabled, idle_s).unwrap_or(false)
+        }
+    };
+    Some(changed)
 }
 
 #[cfg(test)]
@@ -264,6 +283,7 @@ mod tests {
         Intent {
             ns: 1,
             cookie,
+            inode: 11,
             pid: 7,
             fd: 3,
             change: Change::Keepalive {

@@ -5,8 +5,10 @@
 //! `journal` remembers what has to be put back. The decisions are those of
 //! [`ayt_core::probe`].
 
+mod answers;
 mod ask;
 mod engines;
+mod holders;
 mod inspect;
 mod journal;
 mod run;
@@ -32,7 +34,9 @@ pub struct Probe {
     /// Asks per second, at most; `None` = no limit.
     pub rate: Option<u32>,
     /// How long a peer may stay silent before it is dead, at least; the default
-    /// is the larger of 5 s and 4 × RTO, each connection its own.
+    /// is the larger of 5 s and 4 × RTO, each connection its own. Less than 1.5 s
+    /// is not taken: a living peer answers such asks only twice a second, and
+    /// another ayt may have had the answer.
     pub patience: Option<Duration>,
 }
 

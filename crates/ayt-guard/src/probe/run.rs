@@ -2,21 +2,23 @@
 //! connection is decided.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ayt_core::fact::Why;
-use ayt_core::facts::{HostFacts, NsId, Owner, Socket};
+use ayt_core::facts::{HostFacts, NsId};
 use ayt_core::probe::engine::{Askable, keepalive_ready_in};
 use ayt_core::probe::{Engine, Step, Target};
 use ayt_core::verdict::Verdict;
-use ayt_sys::wire::packet::Sighting;
-use ayt_sys::{Descriptors, SysError};
+use ayt_sys::SysError;
 
-use super::ask::{Pace, ask_by_keepalive, ask_by_repair};
+use super::answers;
+use super::ask::{Asking, Pace};
+use super::engines::keepalive::Seen;
 use super::inspect::{Inspected, Ready};
 use super::journal::{Journal, undo_stale};
-use super::watch::{Index, Look, Post, Posts};
+use super::watch::{Index, Post, Posts};
 use super::{Answer, Probe, Progress, Report};
 use crate::clock::Clock;
 use crate::places::Place;
@@ -28,7 +30,7 @@ const PROGRESS: Duration = Duration::from_millis(100);
 /// What a run needs to touch sockets safely.
 #[derive(Debug)]
 pub(super) struct Tools {
-    pub(super) lock: Lock,
+    pub(super) lock: Rc<Lock>,
     pub(super) journal: Journal,
 }
 
@@ -42,6 +44,7 @@ impl Tools {
         let undone = undo_stale(&folder)?;
         let journal = Journal::begin(&folder)?;
         drop(held);
+        let lock = Rc::new(lock);
         Ok((Self { lock, journal }, undone))
     }
 }
@@ -56,6 +59,8 @@ pub(super) struct Item<'f> {
     pub(super) not_before: Duration,
     /// Its idle time was set and put back: it follows the sysctl no more.
     pub(super) pinned: bool,
+    /// How often the kernel's timer was made due and did not fire.
+    pub(super) unsent: u8,
 }
 
 impl Item<'_> {
@@ -66,18 +71,27 @@ impl Item<'_> {
     /// What is known of it, for the choice of another engine: without the right
     /// that the first one needed.
     pub(super) fn askable(&self) -> Askable {
-        Askable {
-            state: self.ready.socket.state,
-            tcp: self.ready.info,
-            keepalive: self.ready.keepalive,
-            send_queue: self.ready.socket.send_queue,
+        self.askable_as(&Seen {
+            state: self.ready.state,
+            info: self.ready.info,
             in_repair: false,
+        })
+    }
+
+    /// The same, as just seen.
+    pub(super) fn askable_as(&self, seen: &Seen) -> Askable {
+        Askable {
+            state: seen.state,
+            tcp: seen.info,
+            keepalive: self.ready.keepalive,
+            send_queue: seen.info.notsent_bytes.unwrap_or_default(),
+            in_repair: seen.in_repair,
             plain_tcp: true,
             net_admin: false,
         }
     }
 
-    fn waiting_for_answer(&self) -> bool {
+    pub(super) fn waiting_for_answer(&self) -> bool {
         self.open() && self.machine.asks() > 0
     }
 }
@@ -98,7 +112,7 @@ pub(super) fn run(
 ) {
     let clock = Clock::start();
     let total = inspected.len();
-    let (mut answers, mut items) = sort_out(inspected, how);
+    let (mut slots, mut items) = sort_out(inspected, how);
     let mut posts = Posts::new();
     for (ns, place) in places {
         match place {
@@ -119,12 +133,15 @@ pub(super) fn run(
             due.truncate(pace.allowed(clock.now()));
         }
         let asked = !due.is_empty();
-        let (repair, keepalive): (Vec<usize>, Vec<usize>) = due
-            .into_iter()
-            .partition(|&at| items[at].ready.engine == Engine::Repair);
-        ask_by_repair(&mut tools, &mut items, &repair, how, &clock, stop);
-        ask_by_keepalive(&mut tools, &mut items, &keepalive, &mut posts, &clock);
-        look_for_answers(&mut posts, &mut items, &index, &clock);
+        let mut asking = Asking {
+            tools: &mut tools,
+            posts: &mut posts,
+            how,
+            clock: &clock,
+            stop,
+        };
+        asking.ask(&mut items, due);
+        answers::look(&mut posts, &mut items, &index, &clock);
         let open = items.iter().filter(|item| item.open()).count();
         if clock.now() >= told + PROGRESS {
             told = clock.now();
@@ -143,9 +160,9 @@ pub(super) fn run(
         &items,
     ));
     for item in &items {
-        answers[item.slot] = Some(answer(facts, item));
+        slots[item.slot] = Some(answer(facts, item));
     }
-    report.answers = answers.into_iter().flatten().collect();
+    report.answers = slots.into_iter().flatten().collect();
 }
 
 fn sort_out<'f>(
@@ -168,6 +185,7 @@ fn sort_out<'f>(
                     },
                     ready,
                     pinned: false,
+                    unsent: 0,
                 });
             }
         }
@@ -175,7 +193,7 @@ fn sort_out<'f>(
     (answers, items)
 }
 
-fn fail_all(items: &mut [Item<'_>], ns: NsId, error: &SysError) {
+pub(super) fn fail_all(items: &mut [Item<'_>], ns: NsId, error: &SysError) {
     for item in items.iter_mut().filter(|item| item.ready.socket.ns == ns) {
         item.machine.on_failure(Why::Failed {
             operation: "watch for the answer".to_owned(),
@@ -201,68 +219,6 @@ fn due(items: &mut [Item<'_>], now: Duration) -> (Vec<usize>, Option<Duration>) 
         wake = Some(wake.map_or(next, |wake| wake.min(next)));
     }
     (due, wake)
-}
-
-fn look_for_answers(posts: &mut Posts, items: &mut [Item<'_>], index: &Index, clock: &Clock) {
-    for (&ns, post) in posts.iter_mut() {
-        let mut seen = Vec::new();
-        post.sightings(|sighting| seen.push(sighting));
-        for sighting in seen {
-            let about = match &sighting {
-                Sighting::Reset(about) => about,
-                Sighting::Unreachable(unreachable) => &unreachable.connection,
-            };
-            let found: Vec<usize> = index.find(ns, about, |at| items[at].ready.socket).collect();
-            for at in found {
-                match sighting {
-                    Sighting::Reset(_) => items[at].machine.on_reset(),
-                    Sighting::Unreachable(_) => items[at].machine.on_unreachable(),
-                }
-            }
-        }
-        let waiting: Vec<usize> = (0..items.len())
-            .filter(|&at| items[at].ready.socket.ns == ns && items[at].waiting_for_answer())
-            .collect();
-        let sockets: Vec<&Socket> = waiting.iter().map(|&at| items[at].ready.socket).collect();
-        let mut gone = Vec::new();
-        let looked = post.look(&sockets, |nth, look| {
-            let item = &mut items[waiting[nth]];
-            match look {
-                Look::There(state, info) => item.machine.on_info(clock.now(), state, &info),
-                Look::Closing => item.machine.on_failure(Why::Vanished),
-                Look::Gone => gone.push(waiting[nth]),
-            }
-        });
-        if let Err(error) = looked {
-            fail_all(items, ns, &error);
-        }
-        // A RST that ended a connection is seen by the raw socket before the
-        // table forgets the connection, but perhaps after the look above.
-        if !gone.is_empty() {
-            post.sightings(|sighting| {
-                if let Sighting::Reset(about) = &sighting {
-                    let found: Vec<usize> =
-                        index.find(ns, about, |at| items[at].ready.socket).collect();
-                    for at in found {
-                        items[at].machine.on_reset();
-                    }
-                }
-            });
-        }
-        let mut descriptors = Descriptors::default();
-        for at in gone {
-            let error = error_waiting(&mut descriptors, &items[at].ready);
-            let state = items[at].ready.socket.state;
-            items[at].machine.on_gone(state, error);
-        }
-    }
-}
-
-/// A connection that has left the tables may still have a descriptor: it tells
-/// whether it ended by an error. `None` where nobody holds it any more.
-fn error_waiting(descriptors: &mut Descriptors, ready: &Ready<'_>) -> Option<bool> {
-    let hold = descriptors.hold(&ready.owner).ok()?;
-    (hold.cookie().ok()? == ready.socket.cookie && hold.error_waiting()).then_some(true)
 }
 
 /// Sleeps until something is due or an answer may have come. Short at first, so
@@ -312,7 +268,7 @@ fn answer(facts: &HostFacts, item: &Item<'_>) -> Answer {
         .namespace(ready.socket.ns)
         .and_then(|ns| ns.sysctls.number("ipv4/tcp_keepalive_time"))
         .is_none_or(|default| default == u64::from(ready.keepalive.idle_s));
-    let unanswered = matches!(verdict, Verdict::Dead(_) | Verdict::Suspect(_));
+    let unanswered = !matches!(verdict, Verdict::Alive { .. });
     Answer {
         cookie: ready.socket.cookie,
         engine: (item.machine.asks() > 0).then_some(ready.engine),
@@ -329,9 +285,4 @@ fn answer(facts: &HostFacts, item: &Item<'_>) -> Answer {
         },
         verdict,
     }
-}
-
-/// The owner through whose descriptor an item is asked.
-pub(super) const fn owner<'i>(item: &'i Item<'_>) -> &'i Owner {
-    &item.ready.owner
 }

@@ -2,6 +2,7 @@
 //! see RST and ICMP.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use ayt_core::fact::Partial;
@@ -29,6 +30,8 @@ pub(super) enum Look {
     Closing,
     /// It is in no table.
     Gone,
+    /// The kernel would not say.
+    Failed(String),
 }
 
 impl Post {
@@ -68,14 +71,24 @@ impl Post {
                         (state, Some(tcp)) if state.can_be_asked() => Look::There(state, tcp),
                         _ => Look::Closing,
                     },
-                    Ok(None) | Err(_) => Look::Gone,
+                    Ok(None) => Look::Gone,
+                    Err(error) => Look::Failed(error.to_string()),
                 },
+                // ENOENT.
+                Err(2) => Look::Gone,
                 // ESTALE: another connection has the addresses now.
                 Err(116) => Look::Closing,
-                Err(_) => Look::Gone,
+                Err(other) => Look::Failed(io::Error::from_raw_os_error(other).to_string()),
             };
             sink(at, look);
         })
+    }
+
+    /// No RST can have come in unseen.
+    pub(super) fn sees_all(&self) -> bool {
+        self.witness
+            .as_ref()
+            .is_some_and(|witness| !witness.has_lost())
     }
 
     /// What the raw sockets have seen since.

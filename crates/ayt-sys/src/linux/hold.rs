@@ -9,7 +9,7 @@ use ayt_core::keepalive::Keepalive;
 use ayt_core::tcp_state::TcpState;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, ipproto, sockopt};
+use rustix::net::{AddressFamily, Protocol, ipproto, sockopt};
 
 use super::sockopt as raw;
 use crate::error::SysError;
@@ -42,9 +42,20 @@ impl Hold {
     /// It is a plain TCP socket (not Multipath TCP, not another protocol).
     #[must_use]
     pub fn is_tcp(&self) -> bool {
-        let family = sockopt::socket_domain(&self.fd);
-        matches!(family, Ok(AddressFamily::INET | AddressFamily::INET6))
-            && matches!(sockopt::socket_protocol(&self.fd), Ok(Some(ipproto::TCP)))
+        self.protocol() == Some(ipproto::TCP)
+    }
+
+    /// It is a Multipath TCP socket.
+    #[must_use]
+    pub fn is_multipath_tcp(&self) -> bool {
+        self.protocol() == Some(ipproto::MPTCP)
+    }
+
+    /// The protocol of an Internet socket; `None` for whatever else it is.
+    fn protocol(&self) -> Option<Protocol> {
+        let family = sockopt::socket_domain(&self.fd).ok()?;
+        matches!(family, AddressFamily::INET | AddressFamily::INET6).then_some(())?;
+        sockopt::socket_protocol(&self.fd).ok()?
     }
 
     /// The keepalive settings in effect.

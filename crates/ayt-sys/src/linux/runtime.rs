@@ -10,10 +10,17 @@ use rustix::thread::{CapabilitySet, capabilities};
 
 use crate::error::SysError;
 
-/// Where journals and locks go for the user who runs this: /run/ayt for root,
-/// else a folder of the user's own.
+/// Where journals and locks go for the user who runs this: the folder that
+/// `AYT_RUNTIME_DIR` names, for places where the usual one cannot be written;
+/// else /run/ayt for root and a folder of the user's own for others.
+///
+/// All ayts that may touch the same sockets must agree on the folder: its lock
+/// keeps them apart, and its journals undo what a killed one has left.
 #[must_use]
 pub fn runtime_dir() -> PathBuf {
+    if let Some(path) = std::env::var_os("AYT_RUNTIME_DIR").filter(|path| !path.is_empty()) {
+        return PathBuf::from(path);
+    }
     if geteuid().is_root() {
         return PathBuf::from("/run/ayt");
     }
@@ -30,9 +37,19 @@ pub fn runtime_dir() -> PathBuf {
 /// Makes the folder, for this user only, or checks that it is one.
 ///
 /// # Errors
-/// When it cannot be made, or is another user's, a link, or open to others.
+/// When it is not an absolute path, cannot be made, or is another user's, a
+/// link, or open to others.
 pub fn prepare_runtime_dir(path: &Path) -> Result<(), SysError> {
     let operation = || format!("prepare {}", path.display());
+    if !path.is_absolute() {
+        return Err(SysError::Malformed {
+            operation: "prepare the folder for journals",
+            detail: format!(
+                "{} is not an absolute path (AYT_RUNTIME_DIR)",
+                path.display()
+            ),
+        });
+    }
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
@@ -73,4 +90,29 @@ pub fn have_net_admin() -> bool {
 #[must_use]
 pub fn clock_ticks_per_second() -> u64 {
     rustix::param::clock_ticks_per_second()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn only_a_folder_of_our_own_will_do() {
+        let above = tempfile::tempdir().unwrap();
+        let own = above.path().join("own");
+        prepare_runtime_dir(&own).unwrap();
+        prepare_runtime_dir(&own).unwrap();
+        assert_eq!(fs::metadata(&own).unwrap().mode() & 0o777, 0o700);
+
+        let link = above.path().join("link");
+        symlink(&own, &link).unwrap();
+        let open = above.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        for bad in [link, open, PathBuf::from("relative"), PathBuf::from(".")] {
+            assert!(prepare_runtime_dir(&bad).is_err(), "{}", bad.display());
+        }
+    }
 }

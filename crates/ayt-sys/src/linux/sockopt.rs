@@ -1,5 +1,5 @@
 //! The socket options for which there is no safe wrapper: `TCP_INFO`,
-//! `TCP_REPAIR` and `SO_ATTACH_FILTER` (tcp(7), socket(7)).
+//! `TCP_REPAIR`, `SO_MEMINFO` and `SO_ATTACH_FILTER` (tcp(7), socket(7)).
 #![expect(unsafe_code, reason = "raw getsockopt and setsockopt calls")]
 
 use std::io;
@@ -21,6 +21,17 @@ pub(super) fn repair(fd: BorrowedFd<'_>) -> io::Result<i32> {
 /// Sets `TCP_REPAIR` to off (`TCP_REPAIR_OFF`, 0).
 pub(super) fn set_repair_off(fd: BorrowedFd<'_>) -> io::Result<()> {
     set(fd, libc::IPPROTO_TCP, libc::TCP_REPAIR, &0i32.to_ne_bytes())
+}
+
+/// What a socket of our own has dropped for want of room: the last of the nine
+/// numbers of `SO_MEMINFO` (`SK_MEMINFO_DROPS`, Linux 4.12).
+pub(super) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut buffer = [0u8; 36];
+    let length = get(fd, libc::SOL_SOCKET, libc::SO_MEMINFO, &mut buffer)?;
+    match buffer[..length].get(32..36) {
+        Some(&[a, b, c, d]) => Ok(u32::from_ne_bytes([a, b, c, d])),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
 }
 
 /// Attaches a classic BPF program to a socket of our own.

@@ -15,6 +15,9 @@ use super::{Netns, filter, sockopt};
 use crate::error::SysError;
 use crate::wire::packet::{self, Sighting};
 
+/// Room for what comes between two looks: a RST takes about 1 KiB of it.
+const ROOM: usize = 16 << 20;
+
 /// A watch over one namespace.
 #[derive(Debug)]
 pub struct Witness {
@@ -66,6 +69,16 @@ impl Witness {
         Ok(Self { sockets })
     }
 
+    /// Something came and was lost because nobody took it in time: what has not
+    /// been seen may still have been there.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        let lost = |(_, socket): &(Kind, OwnedFd)| {
+            sockopt::drops(socket.as_fd()).map_or(true, |drops| drops > 0)
+        };
+        self.sockets.iter().any(lost)
+    }
+
     /// Takes what has come since the last call.
     pub fn drain(&self, mut sink: impl FnMut(Sighting)) {
         let mut buffer = [MaybeUninit::<u8>::uninit(); 2048];
@@ -91,6 +104,9 @@ fn open(kind: Kind) -> Result<OwnedFd, Errno> {
     )?;
     sockopt::attach_filter(socket.as_fd(), program)
         .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::INVAL))?;
+    // Ten thousand connections may be refused within a millisecond. Without the
+    // right the default stays.
+    let _ = rustix::net::sockopt::set_socket_recv_buffer_size_force(&socket, ROOM);
     Ok(socket)
 }
 

@@ -8,19 +8,19 @@ const COLUMNS: [Column; 3] = [
         title: "NAME",
         align: Align::Left,
         importance: 9,
-        shortest: Some(6),
+        cut: Cut::To(6),
     },
     Column {
         title: "SIZE",
         align: Align::Right,
-        importance: 1,
-        shortest: None,
+        importance: 6,
+        cut: Cut::Never,
     },
     Column {
         title: "PLACE",
         align: Align::Left,
-        importance: 5,
-        shortest: Some(5),
+        importance: 7,
+        cut: Cut::To(5),
     },
 ];
 
@@ -62,13 +62,69 @@ fn short_room_shortens_first_then_drops_the_least_important() {
         table(Some(24), &ROWS),
         "NAME      SIZE  PLACE\n\
          short        7\n\
-         数据…-01  1204  some…ere\n"
+         数据库-…  1204  somewhe…\n"
     );
     assert_eq!(
         table(Some(14), &ROWS),
-        "NAME    PLACE\nshort\n数…-01  som…re\n"
+        "NAME    PLACE\nshort\n数据…   somew…\n"
     );
-    assert_eq!(table(Some(5), &ROWS), "NAME\nshort\n数…01\n");
+    assert_eq!(table(Some(5), &ROWS), "NAME\nshort\n数据…\n");
+}
+
+#[test]
+fn extras_go_before_anything_is_shortened() {
+    let mut columns = COLUMNS;
+    columns[1].importance = ESSENTIAL - 1;
+    assert_eq!(
+        fit(&columns, &[17, 4, 9], Some(29)),
+        [Some(17), None, Some(9)]
+    );
+    assert_eq!(fit(&columns, &[17, 4, 9], Some(34)), [17, 4, 9].map(Some));
+}
+
+#[test]
+fn an_address_of_this_host_is_cut_to_its_port_before_anything_else() {
+    let mut columns = COLUMNS;
+    columns[2].cut = Cut::ToPort;
+    let mut out = Vec::new();
+    let rows = [
+        ["redis-server", "7", "10.64.0.1:6379"],
+        ["sshd", "8", "[fd00::1]:22"],
+        ["x", "9", "[::]:1"],
+    ];
+    write(
+        &mut out,
+        Page::new(Some(26), false),
+        &columns,
+        3,
+        |at, row| {
+            for text in rows[at] {
+                row.cell(style::PLAIN).push_str(text);
+            }
+        },
+    )
+    .unwrap();
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "NAME          SIZE  PLACE\n\
+         redis-server     7  :6379\n\
+         sshd             8  :22\n\
+         x                9  [::]:1\n"
+    );
+}
+
+#[test]
+fn of_an_address_the_port_stays() {
+    for (text, width, short) in [
+        ("198.51.100.7:61000", 15, "198.51.1…:61000"),
+        ("[fd00:a77::9]:40112", 15, "[fd00:a…]:40112"),
+        ("10.64.0.1:6379", 6, "…:6379"),
+        ("10.64.0.1:6379", 5, "10.6…"),
+        ("redis-server", 8, "redis-s…"),
+        ("a:b", 2, "a…"),
+    ] {
+        assert_eq!(shorten(text, width), short);
+    }
 }
 
 proptest! {

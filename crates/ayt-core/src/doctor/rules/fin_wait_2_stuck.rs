@@ -28,7 +28,7 @@ one that thinks for minutes before it answers is told wrongly.
 Sources: RFC 9293 3.3.2, 3.6; tcp(7), tcp_fin_timeout; Linux net/ipv4/tcp_timer.c, \
 tcp_keepalive_timer(); net/ipv4/tcp.c, tcp_close().",
     remedy: "make the program close() after a bounded wait for the peer's end; `ayt reap \
---state FIN_WAIT_2 FILTERS --idle-over 1m --yes` ends those that are stuck",
+--state FIN_WAIT_2 FILTERS --fin-wait-2-over 1m --yes` ends those that are stuck",
     check,
 };
 
@@ -69,10 +69,11 @@ fn finding(group: &Group<'_, ()>, oldest: u64) -> Finding {
         })
         .evidence("oldest_age_at_least_ms", Value::Millis(oldest))
         .remedy(format!(
-            "`ayt reap --state FIN_WAIT_2 {filters} --idle-over 1m --yes` ends {them}; `ayt arm \
-             --state FIN_WAIT_2 {filters} --keepalive 60/5/3` lets the kernel end what has no peer \
-             any more; the program should close() after a bounded wait",
+            "`ayt reap --state FIN_WAIT_2 {filters} --fin-wait-2-over {over} --yes` ends {them}; \
+             `ayt arm --state FIN_WAIT_2 {filters} --keepalive 60/5/3` lets the kernel end what has \
+             no peer any more; the program should close() after a bounded wait",
             filters = group.filters(),
+            over = if oldest >= 60_000 { "1m" } else { "2s" },
             them = group.words("it", "them"),
         ))
 }
@@ -107,7 +108,7 @@ mod tests {
         assert_eq!((finding.owners[0].pid, finding.owners[0].fd), (812, 9));
         assert_eq!(finding.evidence[1].value, Value::Millis(61_000));
         assert!(finding.remedy.starts_with(
-            "`ayt reap --state FIN_WAIT_2 --pid 812 --peer 10.0.0.2:80 --idle-over 1m --yes`"
+            "`ayt reap --state FIN_WAIT_2 --pid 812 --peer 10.0.0.2:80 --fin-wait-2-over 1m --yes`"
         ));
     }
 

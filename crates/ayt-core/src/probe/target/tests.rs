@@ -8,6 +8,7 @@ fn info(segs_in: u32, last_ack_recv_ms: u32) -> TcpInfo {
         rto_us: 204_000,
         segs_in: Some(segs_in),
         last_ack_recv_ms,
+        last_data_recv_ms: last_ack_recv_ms,
         ..TcpInfo::default()
     }
 }
@@ -22,7 +23,7 @@ fn run(
     loop {
         match target.next(now) {
             Step::Ask => {
-                target.on_asked(now);
+                target.on_asked(now, &info(10, 60_000));
                 answers.extend(answer_at(now));
             }
             Step::Wait(until) => {
@@ -58,11 +59,11 @@ fn silence_is_death_only_after_three_asks_and_all_patience() {
     let (verdict, at) = run(target.clone(), |_| None);
     assert_eq!(verdict, Verdict::Dead(Cause::Unanswered));
     assert_eq!(at, T(5_000));
-    target.on_asked(T(0));
+    target.on_asked(T(0), &info(10, 60_000));
     assert_eq!(target.next(T(0)), Step::Wait(T(2_250)));
-    target.on_asked(T(2_250));
+    target.on_asked(T(2_250), &info(10, 60_000));
     assert_eq!(target.next(T(2_250)), Step::Wait(T(4_500)));
-    target.on_asked(T(4_500));
+    target.on_asked(T(4_500), &info(10, 60_000));
     assert_eq!(target.next(T(4_500)), Step::Wait(T(5_000)));
 }
 
@@ -89,9 +90,9 @@ fn outages_of_one_and_four_seconds_and_a_two_second_round_trip_are_survived() {
 #[test]
 fn a_late_driver_still_gives_the_last_ask_its_time() {
     let mut target = fresh(None);
-    target.on_asked(T(0));
-    target.on_asked(T(30_000));
-    target.on_asked(T(60_000));
+    target.on_asked(T(0), &info(10, 60_000));
+    target.on_asked(T(30_000), &info(10, 60_000));
+    target.on_asked(T(60_000), &info(10, 60_000));
     assert_eq!(target.next(T(60_000)), Step::Wait(T(60_500)));
 }
 
@@ -100,7 +101,7 @@ fn unreachable_is_a_suspicion_until_silence_follows() {
     let mut target = fresh(None);
     target.on_unreachable();
     assert_eq!(target.interrupted(), Verdict::Unknown(Why::NotAsked));
-    target.on_asked(T(0));
+    target.on_asked(T(0), &info(10, 60_000));
     target.on_unreachable();
     assert_eq!(
         target.interrupted(),
@@ -112,22 +113,38 @@ fn unreachable_is_a_suspicion_until_silence_follows() {
     assert_eq!(verdict, Verdict::Alive { rtt: None });
 }
 
+/// A socket has gone: the verdict.
+fn gone(asked: bool, reset: bool, end: &End) -> Verdict {
+    let mut target = fresh(None);
+    if asked {
+        target.on_asked(T(0), &info(10, 60_000));
+    }
+    if reset {
+        target.on_reset();
+    }
+    target.on_gone(end);
+    target.verdict().cloned().unwrap()
+}
+
+const END: End = End {
+    state_before: TcpState::Established,
+    error: None,
+    resets_are_seen: false,
+    keepalive: Keepalive {
+        enabled: true,
+        idle_s: 7200,
+        interval_s: 75,
+        count: 9,
+        user_timeout_ms: 0,
+    },
+    in_flight: false,
+};
+
 #[test]
 fn a_vanished_socket_was_reset_only_where_that_is_the_only_way() {
-    let gone = |asked: bool, reset: bool, state, error| {
-        let mut target = fresh(None);
-        if asked {
-            target.on_asked(T(0));
-        }
-        if reset {
-            target.on_reset();
-        }
-        target.on_gone(state, error);
-        target.verdict().cloned().unwrap()
-    };
     let dead = Verdict::Dead(Cause::PeerReset);
     let unknown = Verdict::Unknown(Why::Vanished);
-    for (asked, reset, state, error, expected) in [
+    for (asked, reset, state_before, error, expected) in [
         (true, false, TcpState::Established, None, &dead),
         (true, false, TcpState::Established, Some(true), &dead),
         (true, false, TcpState::Established, Some(false), &unknown),
@@ -136,8 +153,64 @@ fn a_vanished_socket_was_reset_only_where_that_is_the_only_way() {
         (true, false, TcpState::CloseWait, Some(true), &dead),
         (false, false, TcpState::Established, None, &unknown),
     ] {
-        assert_eq!(&gone(asked, reset, state, error), expected);
+        let end = End {
+            state_before,
+            error,
+            ..END
+        };
+        assert_eq!(&gone(asked, reset, &end), expected);
     }
+}
+
+#[test]
+fn where_every_reset_is_seen_a_socket_without_one_ended_otherwise() {
+    let seen = End {
+        resets_are_seen: true,
+        ..END
+    };
+    assert_eq!(gone(true, true, &seen), Verdict::Dead(Cause::PeerReset));
+    // Its owner closed it.
+    assert_eq!(gone(true, false, &seen), Verdict::Unknown(Why::Vanished));
+    let mut error = End {
+        error: Some(true),
+        ..seen
+    };
+    let cause = |end: &End| gone(true, false, end);
+    assert_eq!(cause(&error), Verdict::Dead(Cause::KeepaliveTimeout));
+    error.in_flight = true;
+    assert_eq!(cause(&error), Verdict::Dead(Cause::RetransmitTimeout));
+    error.keepalive.user_timeout_ms = 5_000;
+    assert_eq!(cause(&error), Verdict::Dead(Cause::UserTimeout));
+    let destroyed = End {
+        error: Some(true),
+        keepalive: Keepalive {
+            enabled: false,
+            ..END.keepalive
+        },
+        ..seen
+    };
+    assert_eq!(cause(&destroyed), Verdict::Dead(Cause::Destroyed));
+}
+
+#[test]
+fn what_came_between_the_look_and_the_ask_is_no_answer() {
+    let mut target = fresh(None);
+    let later = info(17, 60_000);
+    target.on_asked(T(3_000), &later);
+    target.on_info(T(3_001), TcpState::Established, &later);
+    assert_eq!(target.verdict(), None);
+    target.on_info(T(3_030), TcpState::Established, &info(18, 0));
+    assert_eq!(target.verdict(), Some(&Verdict::Alive { rtt: Some(T(30)) }));
+}
+
+#[test]
+fn who_was_heard_within_a_second_and_since_the_look_need_not_be_asked() {
+    assert!(fresh(None).heard_unasked(&info(11, 300)));
+    assert!(!fresh(None).heard_unasked(&info(11, 1_300)));
+    assert!(!fresh(None).heard_unasked(&info(10, 300)));
+    let mut asked = fresh(None);
+    asked.on_asked(T(0), &info(10, 60_000));
+    assert!(!asked.heard_unasked(&info(11, 300)));
 }
 
 #[test]
@@ -147,7 +220,7 @@ fn an_old_kernel_that_counts_no_segments_is_believed_by_the_acknowledgements_age
         ..info(0, ms)
     };
     let mut target = Target::new(T(0), &old(60_000), None);
-    target.on_asked(T(0));
+    target.on_asked(T(0), &old(60_000));
     target.on_info(T(100), TcpState::Established, &old(60_100));
     assert_eq!(target.verdict(), None);
     target.on_info(T(200), TcpState::Established, &old(150));
@@ -165,6 +238,23 @@ fn nothing_seen_before_the_first_ask_counts() {
     assert_eq!(target.next(T(5)), Step::Ask);
 }
 
+#[test]
+fn the_asks_of_the_least_patient_are_still_apart_for_longer_than_a_peer_is_mute() {
+    let (mut target, mut asks, mut now) = (fresh(Some(T(1))), Vec::new(), T(0));
+    loop {
+        match target.next(now) {
+            Step::Ask => {
+                target.on_asked(now, &info(10, 60_000));
+                asks.push(now);
+            }
+            Step::Wait(until) => now = until,
+            Step::Done(_) => break,
+        }
+    }
+    assert!(asks[2] - asks[0] >= 2 * crate::probe::engine::ANSWERS_APART);
+    assert_eq!(now, T(1_500));
+}
+
 proptest! {
     /// Whatever the outage, a peer that answers any ask within its time lives,
     /// and one that never answers is dead no sooner than after patience.
@@ -172,7 +262,7 @@ proptest! {
     fn no_answered_connection_is_ever_called_dead(
         outage in 0u64..20_000,
         rtt in 1u64..400,
-        patience in 1_000u64..20_000,
+        patience in 1_500u64..20_000,
     ) {
         let (verdict, at) = run(fresh(Some(T(patience))), |ask| {
             (ask >= T(outage)).then_some(ask + T(rtt))

@@ -4,22 +4,35 @@
 //! (`tcp_send_window_probe`, net/ipv4/tcp_output.c); the peer's kernel must
 //! acknowledge it (RFC 9293 3.10.7.4). Keepalive settings and `icsk_probes_out`
 //! are not touched. `SO_REUSEADDR` is cleared, and put back in the same hold.
+//! In any state but ESTABLISHED the call sends nothing, yet succeeds.
 
-use ayt_core::facts::Cookie;
+use ayt_core::probe::Refusal;
+use ayt_core::probe::engine::repair_ready_in;
+use ayt_core::tcp_state::TcpState;
 use ayt_sys::{Hold, SysError};
 
-use super::{Asked, is_same};
+use super::Asked;
 
-/// Asks once. `journalled` says that the journal knows of a set `SO_REUSEADDR`.
-pub(crate) fn ask(hold: &Hold, cookie: Cookie, journalled: bool) -> Asked {
-    if !is_same(hold, cookie) {
-        return Asked::OtherSocket;
-    }
-    let reuse = match hold.reuse_address() {
-        Ok(reuse) => reuse,
+/// Asks once. `journalled` says that the journal knows of a set `SO_REUSEADDR`;
+/// `first` that this run has not asked it yet.
+pub(crate) fn ask(hold: &Hold, journalled: bool, first: bool) -> Asked {
+    let look = || Ok((hold.tcp_info()?, hold.in_repair()?, hold.reuse_address()?));
+    let ((state, before), in_repair, reuse) = match look() {
+        Ok(seen) => seen,
         Err(error) => return Asked::Refused(error),
     };
-    if reuse && !journalled {
+    if in_repair {
+        return Asked::Unsafe(Refusal::InRepair, state, before);
+    }
+    if state != TcpState::Established {
+        return Asked::Unsafe(Refusal::RepairState, state, before);
+    }
+    if first && !repair_ready_in(&before).is_zero() {
+        return Asked::TooFresh(state, before);
+    }
+    // Cleared where it was set: by the owner, or by another ayt in the midst of
+    // its ask, who puts it back. Looked at again, it is the owner's will.
+    if reuse != journalled {
         return match hold.keepalive() {
             Ok(keepalive) => Asked::Changed(keepalive, reuse),
             Err(error) => Asked::Refused(error),
@@ -30,8 +43,7 @@ pub(crate) fn ask(hold: &Hold, cookie: Cookie, journalled: bool) -> Asked {
         return Asked::Refused(error);
     }
     match asked.and_then(|()| hold.tcp_info()) {
-        Ok((state, info)) if is_same(hold, cookie) => Asked::Yes(state, info),
-        Ok(_) => Asked::OtherSocket,
+        Ok(after) => Asked::Yes { before, after },
         Err(error) => Asked::Refused(error),
     }
 }

@@ -1,0 +1,102 @@
+//! Asking by the repair engine: at once, a millisecond's worth under one lock.
+
+use std::sync::atomic::Ordering;
+
+use ayt_core::probe::engine::{choose, keepalive_ready_in, repair_ready_in};
+use ayt_core::probe::{Engine, Refusal};
+use ayt_core::tcp_state::TcpState;
+use ayt_sys::Descriptors;
+
+use super::super::engines::{self, Asked};
+use super::super::journal::{Change, Intent};
+use super::super::run::Item;
+use super::super::{Probe, holders};
+use super::{Asking, intent};
+use crate::clock::Clock;
+use crate::collect::why;
+
+/// Connections asked under one lock.
+const BATCH: usize = 64;
+
+/// Asks items.
+pub(super) fn ask(asking: &mut Asking<'_>, items: &mut [Item<'_>], due: &[usize]) {
+    let mut descriptors = Descriptors::default();
+    for batch in due.chunks(BATCH) {
+        if asking.stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let reuse = |items: &[Item<'_>]| -> Vec<usize> {
+            let set = |at: &usize| items[*at].ready.reuse;
+            batch.iter().copied().filter(set).collect()
+        };
+        let before = reuse(items);
+        let intents: Vec<Intent> = before
+            .iter()
+            .map(|&at| intent(&items[at], Change::ReuseAddress))
+            .collect();
+        asking.safely(items, batch, &intents, |asking, items| {
+            for &at in batch {
+                one(&mut descriptors, &mut items[at], asking.how, asking.clock);
+            }
+            before
+        });
+    }
+}
+
+fn one(descriptors: &mut Descriptors, item: &mut Item<'_>, how: &Probe, clock: &Clock) {
+    let hold = match holders::hold(descriptors, item.ready.holders(), item.ready.socket.cookie) {
+        Ok(hold) => hold,
+        Err(reason) => return item.machine.on_failure(reason),
+    };
+    let at = clock.now();
+    let asked = engines::repair::ask(&hold, item.ready.reuse, item.machine.asks() == 0);
+    drop(hold);
+    match asked {
+        Asked::Yes {
+            before,
+            after: (state, info),
+        } => {
+            item.machine.on_asked(at, &before);
+            item.machine.on_info(clock.now(), state, &info);
+        }
+        // Once more, with the journal.
+        Asked::Changed(keepalive, reuse) => {
+            item.ready.keepalive = keepalive;
+            item.ready.reuse = reuse;
+        }
+        Asked::Unsafe(refusal, state, info) => {
+            (item.ready.state, item.ready.info) = (state, info);
+            match refusal {
+                _ if state == TcpState::Closed => {}
+                Refusal::RepairState => switch(item, how, clock, || refusal.why()),
+                other => item.machine.on_failure(other.why()),
+            }
+        }
+        Asked::Refused(error) if error.is_refused() => {
+            let reason = why(&item.ready.owner, &error);
+            switch(item, how, clock, || reason);
+        }
+        Asked::Refused(error) => item.machine.on_failure(why(&item.ready.owner, &error)),
+        Asked::TooFresh(_, info) => {
+            item.machine.heard_unasked(&info);
+            item.not_before = at + repair_ready_in(&info);
+        }
+    }
+}
+
+/// The repair engine cannot ask: perhaps the keepalive engine may.
+fn switch(
+    item: &mut Item<'_>,
+    how: &Probe,
+    clock: &Clock,
+    reason: impl FnOnce() -> ayt_core::fact::Why,
+) {
+    match choose(&item.askable(), how.engine) {
+        Ok(engine @ Engine::Keepalive) => {
+            item.not_before = clock.now() + keepalive_ready_in(&item.ready.info);
+            item.ready.engine = engine;
+        }
+        Ok(Engine::Repair) => item.machine.on_failure(reason()),
+        Err(refusal) => item.machine.on_failure(refusal.why()),
+    }
+}
