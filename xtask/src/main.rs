@@ -9,6 +9,7 @@
 )]
 
 mod apt;
+#[cfg(target_os = "linux")]
 mod bench;
 mod demo;
 mod dist;
@@ -50,6 +51,7 @@ enum Chore {
     /// Run the commands of docs/tour.md for real and record what they print
     Tour(tour::Args),
     /// Measure, with the peers beside it
+    #[cfg(target_os = "linux")]
     Bench(bench::Args),
 }
 
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Chore::Windows => windows::run(),
         Chore::Demo => demo::run(),
         Chore::Tour(args) => tour::run(&args),
+        #[cfg(target_os = "linux")]
         Chore::Bench(args) => bench::run(&args),
     };
     match result {

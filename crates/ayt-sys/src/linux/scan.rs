@@ -1,10 +1,12 @@
 //! One pass over /proc: who holds which socket, and which network namespaces
 //! there are.
 
-use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
+use std::num::NonZero;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use ayt_core::facts::Owner;
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
@@ -13,45 +15,86 @@ use rustix::io::Errno;
 use crate::error::SysError;
 use crate::procfs::{ProcScan, decimal, namespace_inode, socket_inode};
 
+/// Threads that read processes, at most. The kernel's share of the work is
+/// nearly all of it, and processes do not stand in each other's way there.
+const READERS: usize = 4;
+
 /// Reads the descriptors of all processes that may be looked at.
 ///
 /// # Errors
 /// When /proc itself cannot be read.
 pub fn scan_proc() -> Result<ProcScan, SysError> {
     let proc = open_dir(CWD, c"/proc").map_err(|error| SysError::call("open /proc", error))?;
-    let mut scan = ProcScan::default();
-    let mut namespaces: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
-    let mut names = Buffer::new();
-    let mut descriptors = Buffer::new();
-    let mut entries = RawDir::new(proc.as_fd(), &mut names.0[..]);
-    let mut processes = 0u32;
+    let pids = processes(proc.as_fd())?;
+    let readers = thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    let read = || read_some(proc.as_fd(), &pids, &next);
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..readers.min(READERS).min(pids.len()))
+            .map(|_| scope.spawn(read))
+            .collect();
+        let mut scan = read()?;
+        for other in others {
+            let part = other
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+            merge(&mut scan, part);
+        }
+        Ok(scan)
+    })
+}
+
+/// The numbers of all processes.
+fn processes(proc: BorrowedFd<'_>) -> Result<Vec<u32>, SysError> {
+    let mut buffer = Buffer::new();
+    let mut entries = RawDir::new(proc, &mut buffer.0[..]);
+    let mut pids = Vec::new();
     while let Some(entry) = entries.next() {
         let entry = entry.map_err(|error| SysError::call("list /proc", error))?;
-        let Some(pid) = number(entry.file_name()) else {
-            continue;
-        };
-        processes += 1;
-        match read_process(proc.as_fd(), pid, &mut descriptors, &mut scan) {
+        pids.extend(number(entry.file_name()));
+    }
+    if pids.is_empty() {
+        return Err(SysError::Malformed {
+            operation: "list /proc",
+            detail: "it shows no process: is it mounted?".to_owned(),
+        });
+    }
+    Ok(pids)
+}
+
+/// Reads processes, one after another, that no other thread has taken.
+fn read_some(proc: BorrowedFd<'_>, pids: &[u32], next: &AtomicUsize) -> Result<ProcScan, SysError> {
+    let mut scan = ProcScan::default();
+    let mut buffer = Buffer::new();
+    while let Some(&pid) = pids.get(next.fetch_add(1, Ordering::Relaxed)) {
+        match read_process(proc, pid, &mut buffer, &mut scan) {
             Ok(()) | Err(Errno::NOENT | Errno::SRCH) => {}
             Err(Errno::ACCESS | Errno::PERM) => scan.hidden.push(pid),
             Err(error) => {
                 return Err(SysError::call(format!("list /proc/{pid}/fd"), error));
             }
         }
-        match read_link(proc.as_fd(), &path(pid, "/ns/net"), namespace_inode) {
-            Ok(Some(inode)) => namespaces.entry(inode).or_default().push(pid),
+        match read_link(proc, &path(pid, "/ns/net"), namespace_inode) {
+            Ok(Some(inode)) => scan.namespaces.entry(inode).or_default().push(pid),
             Ok(None) | Err(Errno::NOENT | Errno::SRCH) => {}
             Err(_) => scan.namespaces_hidden += 1,
         }
     }
-    if processes == 0 {
-        return Err(SysError::Malformed {
-            operation: "list /proc",
-            detail: "it shows no process: is it mounted?".to_owned(),
-        });
-    }
-    scan.namespaces = namespaces;
     Ok(scan)
+}
+
+/// Adds what another thread read. Processes come in no order.
+fn merge(scan: &mut ProcScan, part: ProcScan) {
+    scan.owners.extend(part.owners);
+    scan.descriptors.extend(part.descriptors);
+    scan.hidden.extend(part.hidden);
+    scan.hidden.sort_unstable();
+    for (inode, pids) in part.namespaces {
+        let all = scan.namespaces.entry(inode).or_default();
+        all.extend(pids);
+        all.sort_unstable();
+    }
+    scan.namespaces_hidden += part.namespaces_hidden;
 }
 
 fn read_process(
