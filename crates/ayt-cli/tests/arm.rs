@@ -130,10 +130,17 @@ fn an_owner_who_has_changed_them_since_keeps_them() {
     let ran = home.ayt(&format!("arm --netns {netns} --disarm")).exits(2);
     assert!(
         ran.stdout
-            .contains("its owner has set 40/4/4 since; left as it is"),
+            .contains("its owner has set 40/4/4 since: left as it is"),
         "{}",
         ran.stdout
     );
+    let row = home
+        .ayt(&format!("arm --json --netns {netns} --disarm"))
+        .exits(2)
+        .row();
+    let theirs = on(40, 4, 4);
+    assert_eq!((&row["before"], &row["after"]), (&theirs, &theirs));
+    assert_eq!(row["changed"], false);
     assert_eq!(scene.settings(&home), [on(40, 4, 4)]);
     assert!(home.armed().is_some(), "it is not forgotten");
 }

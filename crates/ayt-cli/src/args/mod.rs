@@ -158,23 +158,4 @@ pub(crate) struct Json {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    #[test]
-    fn the_command_line_is_well_formed_and_every_line_of_help_is_short() {
-        let command = super::Cli::command();
-        command.clone().debug_assert();
-        for sub in command.get_subcommands() {
-            for argument in sub.get_arguments() {
-                let help = argument.get_help().map(ToString::to_string);
-                assert!(
-                    help.as_ref().is_some_and(|help| help.len() <= 70),
-                    "{} {}: {help:?}",
-                    sub.get_name(),
-                    argument.get_id()
-                );
-            }
-        }
-    }
-}
+mod tests;

@@ -17,6 +17,10 @@ peer, should it live, gets RST. A connection whose peer is heard between the \
 verdict and the deed is left alone. Destroying frees the kernel's connection, \
 not the owner's descriptor: it is no cure for \"too many open files\".
 
+The kernel exports no age. --close-wait-over and --fin-wait-2-over go by the time \
+since the peer was last heard, a lower bound, and so by nothing that was just \
+asked.
+
 Needs CAP_NET_ADMIN.";
 
 const EXAMPLES: &str = "\

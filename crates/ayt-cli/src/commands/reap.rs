@@ -154,6 +154,9 @@ fn choose<'v>(
             TcpState::FinWait2 if old(socket, args.fin_wait_2_over) => {
                 candidates.push((at, Reason::FinWait2, None));
             }
+            // By age alone: asked, it would have been heard just now, and look
+            // young for ever.
+            TcpState::CloseWait if args.close_wait_over.is_some() => {}
             state if state.can_be_asked() && socket.inode != 0 => to_ask.push(at),
             _ => {}
         }

@@ -91,7 +91,7 @@ pub fn arm(facts: &HostFacts, targets: &[usize], what: &Arm) -> Result<Vec<Armed
         return Ok(sockets
             .map(|socket| {
                 through(&mut descriptors, facts, socket, |_, before| {
-                    Ok((before, what.applied_to(&before)))
+                    Ok(Ok(what.applied_to(&before)))
                 })
             })
             .collect());
@@ -107,7 +107,7 @@ pub fn arm(facts: &HostFacts, targets: &[usize], what: &Arm) -> Result<Vec<Armed
             through(&mut descriptors, facts, socket, |hold, before| {
                 let after = what.applied_to(&before);
                 if after == before {
-                    return Ok((before, before));
+                    return Ok(Ok(before));
                 }
                 let owner = owners.first().copied().unwrap_or(Owner {
                     inode: socket.inode,
@@ -120,7 +120,7 @@ pub fn arm(facts: &HostFacts, targets: &[usize], what: &Arm) -> Result<Vec<Armed
                     let _ = set(hold, &before);
                     return Err(error);
                 }
-                Ok((before, hold.keepalive()?))
+                Ok(Ok(hold.keepalive()?))
             })
         })
         .collect();
@@ -145,17 +145,17 @@ pub fn disarm(facts: &HostFacts, targets: &[usize], dry_run: bool) -> Result<Vec
         };
         let (then, ours) = (entry.before(), entry.after());
         let armed = through(&mut descriptors, facts, socket, |hold, now| {
-            if now == then || dry_run {
-                return Ok((now, then));
+            if now != then && now != ours {
+                return Ok(Err(Why::Failed {
+                    operation: format!("its owner has set {now} since"),
+                    error: "left as it is".to_owned(),
+                }));
             }
-            if now != ours {
-                return Err(SysError::call(
-                    format!("its owner has set {now} since; left as it is"),
-                    std::io::ErrorKind::Other,
-                ));
+            if now == then || dry_run {
+                return Ok(Ok(then));
             }
             set(hold, &then)?;
-            Ok((now, hold.keepalive()?))
+            Ok(Ok(hold.keepalive()?))
         });
         if !dry_run && armed.refused.is_none() {
             journal.forget(socket.cookie);
@@ -169,12 +169,13 @@ pub fn disarm(facts: &HostFacts, targets: &[usize], dry_run: bool) -> Result<Vec
     Ok(restored)
 }
 
-/// Does something to a socket through the first descriptor that leads to it.
+/// Does something to a socket through the first descriptor that leads to it: to
+/// the settings before, `act` says those after, or why it leaves them.
 fn through(
     descriptors: &mut Descriptors,
     facts: &HostFacts,
     socket: &Socket,
-    mut act: impl FnMut(&Hold, Keepalive) -> Result<(Keepalive, Keepalive), SysError>,
+    mut act: impl FnMut(&Hold, Keepalive) -> Result<Result<Keepalive, Why>, SysError>,
 ) -> Armed {
     let owners = facts.owners_of(socket);
     let mut reason = if owners.is_empty() {
@@ -188,17 +189,19 @@ fn through(
                 return Ok(None);
             }
             let before = hold.keepalive()?;
-            act(&hold, before).map(Some)
+            Ok(Some((before, act(&hold, before)?)))
         });
         match result {
-            Ok(Some((before, after))) => {
+            Ok(Some((before, done))) => {
+                let refused = done.as_ref().err().cloned();
+                let after = done.unwrap_or(before);
                 return Armed {
                     cookie: socket.cookie,
                     owner: Some(*owner),
                     before: Fact::Known(before),
                     after: Fact::Known(after),
                     changed: before != after,
-                    refused: None,
+                    refused,
                 };
             }
             Ok(None) => {}
