@@ -193,7 +193,10 @@ impl Socket {
     /// no account, or nothing can have gone yet (it would count from its start).
     #[must_use]
     pub fn idle_ms(&self) -> Option<u64> {
-        let tcp = self.tcp.as_ref().filter(|_| self.state != TcpState::SynSent)?;
+        let tcp = self
+            .tcp
+            .as_ref()
+            .filter(|_| self.state != TcpState::SynSent)?;
         Some(u64::from(tcp.idle_ms()))
     }
 
