@@ -8,7 +8,7 @@ use ayt_testbed::{Fixture, Need, Ns, TcpState, eventually};
 const SOON: Duration = Duration::from_secs(20);
 
 fn established(ns: &Ns) -> usize {
-    let rows = ns.tcp().unwrap();
+    let rows = ns.tcp().expect("reading /proc/net/tcp");
     rows.iter()
         .filter(|row| row.state == TcpState::Established)
         .count()
