@@ -1,6 +1,11 @@
 //! `ayt arm` on a real redis-server, which is not restarted: its ghost dies at
 //! I + V·N.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it measures when a real kernel ends a connection"
+)]
+
 mod common;
 
 use std::net::SocketAddr;
