@@ -8,11 +8,7 @@ use ayt_testbed::{Fixture, Need, Ns, TcpState, eventually};
 const SOON: Duration = Duration::from_secs(20);
 
 fn established(ns: &Ns) -> usize {
-<<<<<<< HEAD
-    let rows = ns.tcp().expect("its sockets");
-=======
     let rows = ns.tcp().expect("reading /proc/net/tcp");
->>>>>>> bench
     rows.iter()
         .filter(|row| row.state == TcpState::Established)
         .count()
