@@ -18,6 +18,7 @@ fuzz_target!(|data: &[u8]| {
     let _ = procfs::open_files_limit(&text);
     let _ = procfs::call(&text);
     let _ = procfs::counters(&text);
+    let _ = procfs::socket_counts(&text);
     let unit = procfs::unit(&text);
     assert!(unit.container.is_none_or(|id| id.len() == 12));
 });

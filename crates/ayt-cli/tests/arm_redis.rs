@@ -3,7 +3,7 @@
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the test measures when a real kernel gives up"
+    reason = "it measures when a real kernel ends a connection"
 )]
 
 mod common;

@@ -216,6 +216,12 @@ pub fn read_sysctls() -> Sysctls {
 
 /// Needs Linux.
 #[must_use]
+pub fn read_socket_counts() -> Option<crate::procfs::SocketCounts> {
+    None
+}
+
+/// Needs Linux.
+#[must_use]
 pub fn read_counters() -> Fact<Counters> {
     Fact::Unknown(WHY)
 }

@@ -21,5 +21,5 @@ pub use runtime::{
     boot_id, clock_ticks_per_second, have_net_admin, prepare_runtime_dir, runtime_dir,
 };
 pub use scan::scan_proc;
-pub use settings::{read_counters, read_sysctls};
+pub use settings::{read_counters, read_socket_counts, read_sysctls};
 pub use witness::Witness;

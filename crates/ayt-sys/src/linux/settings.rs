@@ -66,3 +66,11 @@ pub fn read_counters() -> Fact<Counters> {
     }
     Fact::Known(procfs::counters(&text))
 }
+
+/// Counts the TCP sockets of the namespace; `None` where the kernel does not
+/// say, as one without IPv6.
+#[must_use]
+pub fn read_socket_counts() -> Option<procfs::SocketCounts> {
+    let read = |file| fs::read_to_string(format!("/proc/thread-self/net/{file}")).ok();
+    procfs::socket_counts(&(read("sockstat")? + &read("sockstat6")?))
+}

@@ -3,6 +3,7 @@
 
 mod cgroup;
 mod counters;
+mod sockstat;
 mod stat;
 mod syscall;
 
@@ -12,6 +13,7 @@ use ayt_core::facts::Owner;
 
 pub use cgroup::unit;
 pub use counters::counters;
+pub use sockstat::{SocketCounts, socket_counts};
 pub use stat::{Stat, open_files_limit, stat};
 pub use syscall::{CallState, call};
 
@@ -98,7 +100,7 @@ mod tests {
         fn never_panics(text in "\\PC{0,80}") {
             let _ = (socket_inode(text.as_bytes()), namespace_inode(text.as_bytes()));
             let _ = (stat(&text), open_files_limit(&text), call(&text), unit(&text));
-            let _ = counters(&text);
+            let _ = (counters(&text), socket_counts(&text));
         }
     }
 }

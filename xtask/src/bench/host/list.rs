@@ -175,7 +175,8 @@ impl Listed {
             }
             let begin = tools.budget.left();
             // Each round begins with another of them.
-            let (later, first) = runs.split_at_mut(round % runs.len());
+            let first = round % runs.len();
+            let (later, first) = runs.split_at_mut(first);
             for (run, line) in first.iter_mut().chain(later) {
                 if round < line.rival.rounds(tools, sockets) {
                     let took = run.time(crowd.ns())?;
