@@ -25,7 +25,7 @@ fn vanished_peers_leave_the_other_side_established_and_unaware() {
     pairs.tell("vanish 5").unwrap();
     let said = pairs.wait_line("vanished", SOON).unwrap();
     assert_eq!(said["count"], "5");
-    let rows = ns.tcp().unwrap();
+    let rows = ns.tcp().expect("its sockets");
     let all = rows.iter().filter(|row| row.state != TcpState::Listen);
     // Neither FIN nor RST: nothing is closing, 15 are whole, 5 are halves.
     assert_eq!(all.count(), 35);

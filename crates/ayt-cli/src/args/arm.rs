@@ -16,7 +16,7 @@ the old values lets `ayt arm --disarm` take it back.
 60/5/3 means: after 60 s without a byte ask every 5 s, and give up after 3 \
 unanswered asks: an idle dead peer is found after 60 + 5 × 3 = 75 s. With a user \
 timeout U the count no longer matters, and data in flight is given up after U. \
-U also ends a *living* peer that takes no data for so long.
+U also ends a living peer that takes no data for so long.
 
 With --state LISTEN a listener is armed: connections it accepts from then on \
 inherit the settings. A setting that followed the sysctl is pinned from then on, \

@@ -34,7 +34,11 @@ Exit status:
   1  something was found: a finding, a dead or suspect connection
   2  usage, or what was asked for failed
   3  could not look, or only in part and found nothing in it
-  130, 143  stopped by SIGINT or SIGTERM; what was known by then was printed";
+  130, 143  stopped by SIGINT or SIGTERM; what was known by then was printed
+
+Environment:
+  NO_COLOR         no colours, whatever its value
+  AYT_RUNTIME_DIR  journals of probe and arm [default: /run/ayt for root]";
 
 /// Find dead TCP connections, say why, clear them
 #[derive(Debug, Parser)]

@@ -1,6 +1,9 @@
 //! `ayt arm`.
 
-use ayt_core::facts::{HostFacts, Socket};
+use std::collections::HashMap;
+
+use ayt_core::fact::Why;
+use ayt_core::facts::{Cookie, HostFacts, Socket};
 use ayt_core::filter::Filter;
 use ayt_core::tcp_state::TcpState;
 use ayt_guard::arm::{Armed, arm, disarm};
@@ -31,15 +34,11 @@ pub(crate) fn run(args: &ArmArgs, out: &mut Output) -> Result<ExitCode, Failure>
         Some(what) => arm(&facts, &targets, what)?,
         None => disarm(&facts, &targets, args.dry_run)?,
     };
-    let rows: Vec<(&Socket, &Armed)> = armed
+    let by_cookie: HashMap<Cookie, &Armed> = armed.iter().map(|one| (one.cookie, one)).collect();
+    let rows: Vec<(&Socket, &Armed)> = facts
+        .sockets
         .iter()
-        .filter_map(|armed| {
-            let socket = facts
-                .sockets
-                .iter()
-                .find(|socket| socket.cookie == armed.cookie)?;
-            Some((socket, armed))
-        })
+        .filter_map(|socket| Some((socket, *by_cookie.get(&socket.cookie)?)))
         .collect();
     if args.json.json {
         rows.iter().try_for_each(|(socket, armed)| {
@@ -56,7 +55,9 @@ pub(crate) fn run(args: &ArmArgs, out: &mut Output) -> Result<ExitCode, Failure>
             "no connection matches the filter: nothing was armed".to_owned(),
         ));
     }
-    if rows.iter().any(|(_, armed)| armed.refused.is_some()) {
+    // What closed while it was looked at was not refused.
+    let mut refused = armed.iter().filter_map(|one| one.refused.as_ref());
+    if refused.any(|why| *why != Why::Vanished) {
         return Ok(ExitCode::Failure);
     }
     Ok(ExitCode::Healthy)

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use clap::CommandFactory as _;
+use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 
 use crate::args::Cli;
@@ -13,7 +13,23 @@ use crate::output::Output;
 /// Prints the script.
 pub(crate) fn run(shell: Shell, out: &mut Output) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "ayt", &mut script);
+    clap_complete::generate(shell, &mut visible(), "ayt", &mut script);
     out.write_all(&script)?;
     Ok(ExitCode::Healthy)
+}
+
+/// The command line without what is hidden: generators would offer it.
+fn visible() -> Command {
+    let all = Cli::command();
+    Command::new("ayt")
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(all.get_arguments().cloned())
+        .subcommands(
+            all.get_subcommands()
+                .filter(|sub| !sub.is_hide_set())
+                .cloned(),
+        )
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .disable_help_subcommand(true)
 }

@@ -8,6 +8,7 @@ pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod probe;
 pub(crate) mod reap;
+mod sort;
 mod stop;
 
 use ayt_core::filter::Filter;

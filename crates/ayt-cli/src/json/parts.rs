@@ -5,6 +5,7 @@ use std::fmt::Display;
 use ayt_core::fact::{Fact, Why};
 use ayt_core::facts::{HostFacts, NsId, Owner, Socket};
 use ayt_core::keepalive::Keepalive;
+use ayt_core::tcp_state::TcpState;
 use ayt_core::verdict::Verdict;
 
 use super::Json;
@@ -89,7 +90,7 @@ impl Json<'_> {
 
     /// For how long nothing happened, and how old the state is at least.
     pub(super) fn ages(&mut self, socket: &Socket) {
-        let account = cells::account(socket);
+        let account = cells::traffic(socket);
         let mut known = |name: &str, value: Option<u32>| match value {
             Some(value) => self.key(name).number(value),
             None => self.key(name).null(),
@@ -101,7 +102,9 @@ impl Json<'_> {
         if account.is_none() {
             self.key("idle_unknown").string(cells::no_account(socket));
         }
-        match socket.age_at_least_ms() {
+        // A lower bound that rests on traffic needs some.
+        let age = socket.age_at_least_ms();
+        match age.filter(|_| socket.state != TcpState::SynSent) {
             Some(age) => self.key("age_at_least_ms").number(age),
             None => {
                 self.key("age_at_least_ms").null();

@@ -19,12 +19,18 @@ pub(crate) const fn account(socket: &Socket) -> Option<&TcpInfo> {
     }
 }
 
+/// The part of it that tells when something last went. Before anything did, the
+/// kernel counts from its own start.
+pub(crate) fn traffic(socket: &Socket) -> Option<&TcpInfo> {
+    account(socket).filter(|_| socket.state != TcpState::SynSent)
+}
+
 /// Why there is no account.
 pub(crate) const fn no_account(socket: &Socket) -> &'static str {
     match socket.state {
         TcpState::Listen => "a listener has no connection",
         TcpState::TimeWait => "the kernel keeps no account in TIME_WAIT",
-        TcpState::SynReceived => "the handshake is not complete",
+        TcpState::SynReceived | TcpState::SynSent => "the handshake is not complete",
         _ => "the kernel gave none",
     }
 }
@@ -99,7 +105,7 @@ pub(crate) fn keepalive(cell: &mut String, facts: &HostFacts, socket: &Socket) {
 /// For how long no data went either way, and since when no acknowledgement
 /// came: `14m`, or `14m/2s` where they differ.
 pub(crate) fn idle(cell: &mut String, socket: &Socket) {
-    let Some(tcp) = account(socket) else {
+    let Some(tcp) = traffic(socket) else {
         cell.push('-');
         return;
     };
@@ -125,4 +131,27 @@ pub(crate) fn timer(cell: &mut String, socket: &Socket) {
         let _ = write!(cell, " {}×", timer.count);
     }
     let _ = write!(cell, " {}", Ms(u64::from(timer.expires_ms)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    #[test]
+    fn a_connection_not_made_yet_has_no_idle_time() {
+        // The kernel shows the time since its own start as "last sent".
+        let mut socket = testing::host().sockets[0].clone();
+        socket.state = TcpState::SynSent;
+        socket.tcp = Some(TcpInfo {
+            last_data_sent_ms: 5_040_000,
+            last_ack_recv_ms: 5_040_000,
+            retransmits: 2,
+            ..TcpInfo::default()
+        });
+        let mut cell = String::new();
+        idle(&mut cell, &socket);
+        assert_eq!(cell, "-");
+        assert_eq!(account(&socket).map(|tcp| tcp.retransmits), Some(2));
+    }
 }

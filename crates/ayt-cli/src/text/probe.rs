@@ -83,7 +83,7 @@ pub(crate) fn write<W: Write>(
 }
 
 fn heard(cell: &mut String, socket: &Socket) {
-    match cells::account(socket) {
+    match cells::traffic(socket) {
         Some(tcp) => {
             let _ = write!(
                 cell,

@@ -190,10 +190,14 @@ impl Socket {
     }
 
     /// Milliseconds since data went either way; `None` where the kernel keeps
-    /// no account.
+    /// no account, or nothing can have gone yet (it would count from its start).
     #[must_use]
     pub fn idle_ms(&self) -> Option<u64> {
-        self.tcp.as_ref().map(|tcp| u64::from(tcp.idle_ms()))
+        let tcp = self
+            .tcp
+            .as_ref()
+            .filter(|_| self.state != TcpState::SynSent)?;
+        Some(u64::from(tcp.idle_ms()))
     }
 
     /// Bytes of data that the program has not read. The kernel's queue counts
@@ -217,7 +221,7 @@ impl Socket {
     pub fn age_at_least_ms(&self) -> Option<u64> {
         match self.state {
             TcpState::TimeWait => Some(60_000u64.saturating_sub(u64::from(self.timer.expires_ms))),
-            TcpState::Listen => None,
+            TcpState::Listen | TcpState::SynSent => None,
             _ => self.tcp.as_ref().map(|tcp| {
                 let quiet = tcp.heard_ms();
                 // A connection in an accept queue was never written to: what the

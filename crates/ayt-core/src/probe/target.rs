@@ -50,7 +50,8 @@ pub struct Target {
     started: Option<Duration>,
     asked: u32,
     latest_ask: Duration,
-    reset_seen: bool,
+    /// RST segments seen.
+    resets: u32,
     unreachable: bool,
     verdict: Option<Verdict>,
 }
@@ -75,7 +76,7 @@ impl Target {
             started: None,
             asked: 0,
             latest_ask: Duration::ZERO,
-            reset_seen: false,
+            resets: 0,
             unreachable: false,
             verdict: None,
         }
@@ -141,10 +142,11 @@ impl Target {
             return;
         }
         // The kernel counts every segment, so one more is an answer, or as good
-        // as one. Where an old kernel does not count, the acknowledgement's age
-        // tells, to the millisecond it is given in.
+        // as one; unless it is a RST, which it counts before it acts on it.
+        // Where an old kernel does not count, the acknowledgement's age tells, to
+        // the millisecond it is given in.
         let answered = match (self.segs_in, info.segs_in) {
-            (Some(before), Some(after)) => before != after,
+            (Some(before), Some(after)) => after.wrapping_sub(before) > self.resets,
             _ => {
                 let heard = moment(now, info.last_ack_recv_ms);
                 heard > self.heard_at + 8 && heard + 8 >= millis(self.started.unwrap_or(now))
@@ -171,9 +173,10 @@ impl Target {
         heard
     }
 
-    /// A RST for this connection came in.
+    /// A RST for this connection came in. Tell this before the account that may
+    /// have counted it.
     pub const fn on_reset(&mut self) {
-        self.reset_seen = true;
+        self.resets = self.resets.saturating_add(1);
     }
 
     /// A router says the peer cannot be reached. Routes flap: it is a suspicion
@@ -189,7 +192,7 @@ impl Target {
         if self.verdict.is_some() {
             return;
         }
-        let verdict = if self.reset_seen {
+        let verdict = if self.resets > 0 {
             Verdict::Dead(Cause::PeerReset)
         } else if end.resets_are_seen {
             // Not a reset: the kernel gave up by itself, or the owner closed.

@@ -104,9 +104,12 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
         });
         ProcScan::default()
     });
-    tables::others(what, &scan, &mut places, &mut parts);
+    let closed = tables::others(what, &scan, &mut places, &mut parts);
     owners::catch_up(&mut scan, &parts, what.doctor.is_some());
     names::complete(&mut parts);
+    // A look at namespaces that are all found misses nothing.
+    let found = names::all_found(&parts, &what.filter);
+    parts.partial.extend(closed.filter(|_| !found));
     let strays = owners::attach(what, scan, &mut places, &mut parts);
     let known: Vec<String> = parts.namespaces.iter().map(|ns| ns.name.clone()).collect();
     names::keep_wanted(&mut parts, &mut places, &what.filter);

@@ -28,6 +28,21 @@ pub(super) fn complete(parts: &mut HostParts) {
     }
 }
 
+/// Whether namespaces were asked for, and each of them was found.
+pub(super) fn all_found(parts: &HostParts, filter: &Filter) -> bool {
+    let found = |wanted: &String| {
+        let one = Filter {
+            namespaces: vec![wanted.clone()],
+            ..Filter::default()
+        };
+        parts
+            .namespaces
+            .iter()
+            .any(|namespace| one.wants_namespace(&namespace.name, namespace.inode))
+    };
+    !filter.namespaces.is_empty() && filter.namespaces.iter().all(found)
+}
+
 /// Drops the namespaces that were not asked for, and numbers the rest anew.
 pub(super) fn keep_wanted(parts: &mut HostParts, places: &mut Places, filter: &Filter) {
     if filter.namespaces.is_empty() {

@@ -60,7 +60,14 @@ pub(super) fn own(what: &Collect, parts: &mut HostParts) -> Result<Places, Colle
 
 /// Lists the sockets of all other namespaces: those processes are in, and those
 /// that only have a name.
-pub(super) fn others(what: &Collect, scan: &ProcScan, places: &mut Places, parts: &mut HostParts) {
+///
+/// Returns what could not be entered.
+pub(super) fn others(
+    what: &Collect,
+    scan: &ProcScan,
+    places: &mut Places,
+    parts: &mut HostParts,
+) -> Option<Partial> {
     let mut known: BTreeSet<u64> = places.iter().map(|place| place.ns.inode()).collect();
     let mut closed = Vec::new();
     for folder in NAMED {
@@ -96,17 +103,15 @@ pub(super) fn others(what: &Collect, scan: &ProcScan, places: &mut Places, parts
             Ok(_) => {}
         }
     }
-    if let Some(first) = closed.first() {
-        let count = closed.len();
-        parts.partial.push(Partial {
-            what: format!(
-                "{count} other network namespace{} hidden",
-                if count == 1 { " is" } else { "s are" }
-            ),
-            why: first.to_string(),
-            remedy: "run as root or grant CAP_SYS_ADMIN and CAP_SYS_PTRACE".to_owned(),
-        });
-    }
+    let (first, count) = (closed.first()?, closed.len());
+    Some(Partial {
+        what: format!(
+            "{count} other network namespace{} hidden",
+            if count == 1 { " is" } else { "s are" }
+        ),
+        why: first.to_string(),
+        remedy: "run as root or grant CAP_SYS_ADMIN and CAP_SYS_PTRACE".to_owned(),
+    })
 }
 
 fn visit(

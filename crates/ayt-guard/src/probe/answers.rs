@@ -1,10 +1,13 @@
 //! Looking for answers: what raw sockets have seen, and TCP's own accounts.
 
+use std::time::Duration;
+
 use ayt_core::fact::Why;
-use ayt_core::facts::{NsId, Socket};
+use ayt_core::facts::{NsId, Socket, TcpInfo};
 use ayt_core::probe::End;
-use ayt_sys::Descriptors;
+use ayt_core::tcp_state::TcpState;
 use ayt_sys::wire::packet::Sighting;
+use ayt_sys::{Descriptors, SysError};
 
 use super::holders;
 use super::inspect::Ready;
@@ -15,46 +18,86 @@ use crate::clock::Clock;
 /// Tells each item what was seen of it.
 pub(super) fn look(posts: &mut Posts, items: &mut [Item<'_>], index: &Index, clock: &Clock) {
     for (&ns, post) in posts.iter_mut() {
-        take_sightings(ns, post, items, index);
         let waiting: Vec<usize> = (0..items.len())
             .filter(|&at| items[at].ready.socket.ns == ns && items[at].waiting_for_answer())
             .collect();
-        let sockets: Vec<&Socket> = waiting.iter().map(|&at| items[at].ready.socket).collect();
-        let mut gone = Vec::new();
-        let looked = post.look(&sockets, |nth, look| {
-            let item = &mut items[waiting[nth]];
+        let looks = match look_at(ns, post, items, &waiting, index) {
+            Ok(looks) => looks,
+            Err(error) => {
+                fail_all(items, ns, &error);
+                continue;
+            }
+        };
+        let now = clock.now();
+        let mut descriptors = Descriptors::default();
+        for (at, look) in looks {
+            let item = &mut items[at];
             match look {
-                Look::There(state, info) => item.machine.on_info(clock.now(), state, &info),
+                Look::There(state, info) => {
+                    heard(&mut descriptors, post, item, now, state, &info);
+                }
                 Look::Closing => item.machine.on_failure(Why::Vanished),
-                Look::Gone => gone.push(waiting[nth]),
+                Look::Gone => {
+                    let end = end(&mut descriptors, post, item);
+                    item.machine.on_gone(&end);
+                }
                 Look::Failed(error) => item.machine.on_failure(Why::Failed {
                     operation: "look for the answer".to_owned(),
                     error,
                 }),
             }
-        });
-        if let Err(error) = looked {
-            fail_all(items, ns, &error);
         }
-        if gone.is_empty() {
-            continue;
+    }
+}
+
+/// Looks at items of one namespace, and then at what the raw sockets have seen:
+/// a RST reaches them before the connection counts it, and before the table
+/// forgets the connection.
+pub(super) fn look_at(
+    ns: NsId,
+    post: &mut Post,
+    items: &mut [Item<'_>],
+    which: &[usize],
+    index: &Index,
+) -> Result<Vec<(usize, Look)>, SysError> {
+    let sockets: Vec<&Socket> = which.iter().map(|&at| items[at].ready.socket).collect();
+    let looks = post.look(&sockets);
+    take_sightings(ns, post, items, index);
+    let named = |(nth, look): (usize, Look)| (which[nth], look);
+    Ok(looks?.into_iter().map(named).collect())
+}
+
+/// Tells an item its account. Without raw sockets a RST could be taken for an
+/// answer: the kernel counts it at once, and acts on it when the owner lets go
+/// of the socket. Reading the account through a descriptor waits for that.
+pub(super) fn heard(
+    descriptors: &mut Descriptors,
+    post: &Post,
+    item: &mut Item<'_>,
+    now: Duration,
+    state: TcpState,
+    info: &TcpInfo,
+) {
+    let (mut state, mut info) = (state, *info);
+    if !post.sees_resets() && info.segs_in != item.ready.info.segs_in {
+        let ready = &item.ready;
+        let hold = holders::hold(descriptors, ready.holders(), ready.socket.cookie);
+        if let Some(settled) = hold.ok().and_then(|hold| hold.tcp_info().ok()) {
+            (state, info) = settled;
         }
-        // A RST that ended a connection is seen by the raw socket before the
-        // table forgets the connection, but perhaps after the look above.
-        take_sightings(ns, post, items, index);
-        let resets_are_seen = post.sees_all();
-        let mut descriptors = Descriptors::default();
-        for at in gone {
-            let ready = &items[at].ready;
-            let end = End {
-                state_before: ready.state,
-                error: error_waiting(&mut descriptors, ready),
-                resets_are_seen,
-                keepalive: ready.keepalive,
-                in_flight: ready.info.unacked > 0,
-            };
-            items[at].machine.on_gone(&end);
-        }
+    }
+    item.machine.on_info(now, state, &info);
+}
+
+/// What is known of a connection that has left the tables.
+fn end(descriptors: &mut Descriptors, post: &Post, item: &Item<'_>) -> End {
+    let ready = &item.ready;
+    End {
+        state_before: ready.state,
+        error: error_waiting(descriptors, ready),
+        resets_are_seen: post.sees_all(),
+        keepalive: ready.keepalive,
+        in_flight: ready.info.unacked > 0,
     }
 }
 

@@ -158,6 +158,9 @@ fn look_through(
         return Ok(None);
     }
     let (state, tcp) = hold.tcp_info()?;
+    if state == TcpState::Closed {
+        return Ok(None);
+    }
     let askable = Askable {
         state,
         tcp,

@@ -91,6 +91,14 @@ impl Item<'_> {
         }
     }
 
+    /// It was found ended right before an ask. After an earlier one the loop
+    /// finds out how; before the first nobody was watching.
+    pub(super) fn found_closed(&mut self) {
+        if self.machine.asks() == 0 {
+            self.machine.on_failure(Why::Vanished);
+        }
+    }
+
     pub(super) fn waiting_for_answer(&self) -> bool {
         self.open() && self.machine.asks() > 0
     }
@@ -136,6 +144,7 @@ pub(super) fn run(
         let mut asking = Asking {
             tools: &mut tools,
             posts: &mut posts,
+            index: &index,
             how,
             clock: &clock,
             stop,

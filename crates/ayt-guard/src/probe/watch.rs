@@ -57,12 +57,9 @@ impl Post {
         Self { place, witness }
     }
 
-    /// Looks at sockets; `sink` gets each one's index in `sockets`.
-    pub(super) fn look(
-        &mut self,
-        sockets: &[&Socket],
-        mut sink: impl FnMut(usize, Look),
-    ) -> Result<(), SysError> {
+    /// Looks at sockets; gives each one's index in `sockets` and what is seen.
+    pub(super) fn look(&mut self, sockets: &[&Socket]) -> Result<Vec<(usize, Look)>, SysError> {
+        let mut looks = Vec::with_capacity(sockets.len());
         let names: Vec<SocketName> = sockets.iter().map(|&socket| socket.into()).collect();
         self.place.diag.get_many(&names, |at, answer| {
             let look = match answer {
@@ -80,8 +77,9 @@ impl Post {
                 Err(116) => Look::Closing,
                 Err(other) => Look::Failed(io::Error::from_raw_os_error(other).to_string()),
             };
-            sink(at, look);
-        })
+            looks.push((at, look));
+        })?;
+        Ok(looks)
     }
 
     /// No RST can have come in unseen.
@@ -89,6 +87,11 @@ impl Post {
         self.witness
             .as_ref()
             .is_some_and(|witness| !witness.has_lost())
+    }
+
+    /// RSTs are seen at all.
+    pub(super) const fn sees_resets(&self) -> bool {
+        self.witness.is_some()
     }
 
     /// What the raw sockets have seen since.

@@ -75,6 +75,24 @@ fn a_rebooted_peer_is_dead_although_the_owner_reads_the_error_and_closes_at_once
     }
 }
 
+/// The kernel counts a RST as a segment received before it acts on it: looked at
+/// in between, it must not pass for an answer.
+#[test]
+fn of_hundreds_of_resets_at_once_none_is_taken_for_an_answer() {
+    if !Need::tun() {
+        return;
+    }
+    for _ in 0..4 {
+        let bed = Bed::new();
+        let _pairs = bed.pairs(400);
+        let facts = bed.near.look();
+        let _fresh = bed.wire.reboot(Side::B).expect("a reboot");
+        for answer in ask(&facts, &with(None)).answers {
+            assert_eq!(answer.verdict, RESET, "{answer:?}");
+        }
+    }
+}
+
 #[test]
 fn a_middlebox_that_answers_with_rst_is_a_peer_reset() {
     if !Need::tun() {
@@ -97,12 +115,34 @@ fn close_wait_whose_peer_has_gone_is_dead_and_its_descriptor_stays() {
     let pair = bed.pair();
     pair.far.shutdown(Shutdown::Write).expect("half-closing");
     socket::wait_state(&pair.near, TcpState::CloseWait);
+    socket::wait_state(&pair.far, TcpState::FinWait2);
     let _fresh = bed.wire.reboot(Side::B).expect("a reboot");
     let answer = bed.near.ask_one(&with(None));
     assert_eq!(answer.verdict, RESET, "{answer:?}");
     assert_eq!(answer.engine, Some(Engine::Keepalive));
     assert_eq!(socket::info(&pair.near).0, TcpState::Closed);
     assert!(bed.near.look().sockets.is_empty(), "the row vanishes");
+}
+
+/// It has ended before the first ask, and its descriptor is still there: nothing
+/// is known of how, and the run must not wait for it.
+#[test]
+fn a_connection_that_ended_between_look_and_ask_is_gone() {
+    if !Need::tun() {
+        return;
+    }
+    for engine in [Engine::Repair, Engine::Keepalive] {
+        let bed = Bed::new();
+        let mut pair = bed.pair();
+        let facts = bed.near.look();
+        rustix::net::sockopt::set_socket_linger(&pair.far, Some(std::time::Duration::ZERO))
+            .expect("SO_LINGER");
+        drop(pair.far);
+        socket::wait_state(&pair.near, TcpState::Closed);
+        let answer = ask(&facts, &with(engine)).answers.remove(0);
+        assert_eq!(answer.verdict, Verdict::Unknown(Why::Vanished));
+        owner_reads_reset(&mut pair.near);
+    }
 }
 
 #[test]

@@ -107,7 +107,8 @@ fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
         let count = undecided.get(&ns.id).filter(|&&count| count > 0)?;
         Some(Partial {
             what: format!(
-                "port pressure of {count} TIME_WAIT sockets in namespace {}",
+                "port pressure of {count} TIME_WAIT socket{} in namespace {}",
+                if *count == 1 { "" } else { "s" },
                 ns.name
             ),
             why: "net.ipv4.ip_local_port_range could not be read".to_owned(),

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
 use crate::duration::Ms;
 use crate::facts::{HostFacts, Socket, TimerKind};
+use crate::tcp_state::TcpState;
 use crate::verdict::Verdict;
 
 /// The rule.
@@ -82,7 +83,9 @@ fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
 
 /// The window has been closed for long enough to matter.
 fn closed<'a>(facts: &HostFacts, limits: &Limits, socket: &'a Socket) -> Option<Closed<'a>> {
-    let tcp = socket.tcp.as_ref()?;
+    // Before the handshake is done the peer has told no window.
+    let open = !matches!(socket.state, TcpState::SynSent | TcpState::SynReceived);
+    let tcp = socket.tcp.as_ref().filter(|_| open)?;
     let owes = socket.send_queue > 0 || tcp.notsent_bytes.is_some_and(|bytes| bytes > 0);
     let shut = socket.timer.kind == TimerKind::WindowProbe || (tcp.snd_wnd == Some(0) && owes);
     // Orphans have a rule of their own; only states with a program behind send.

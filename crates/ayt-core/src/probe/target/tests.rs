@@ -193,6 +193,18 @@ fn where_every_reset_is_seen_a_socket_without_one_ended_otherwise() {
 }
 
 #[test]
+fn a_reset_that_is_counted_and_not_yet_acted_upon_is_no_life() {
+    let mut target = fresh(None);
+    target.on_asked(T(0), &info(10, 60_000));
+    target.on_reset();
+    target.on_info(T(1), TcpState::Established, &info(11, 60_000));
+    assert_eq!(target.verdict(), None);
+    // It was not accepted, and the peer answers after all.
+    target.on_info(T(9), TcpState::Established, &info(12, 0));
+    assert_eq!(target.verdict(), Some(&Verdict::Alive { rtt: Some(T(9)) }));
+}
+
+#[test]
 fn what_came_between_the_look_and_the_ask_is_no_answer() {
     let mut target = fresh(None);
     let later = info(17, 60_000);

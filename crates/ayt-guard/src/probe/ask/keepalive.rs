@@ -1,20 +1,21 @@
 //! Asking by the keepalive engine: set, wait for the kernel's tick, put back.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ayt_core::fact::Why;
-use ayt_core::facts::Socket;
 use ayt_core::probe::engine::{keepalive_may_ask, keepalive_ready_in};
 use ayt_core::probe::{ASKS, Engine};
+use ayt_core::tcp_state::TcpState;
 use ayt_sys::Descriptors;
 
 use super::super::engines::keepalive::Seen;
 use super::super::engines::{self, Asked};
-use super::super::holders;
 use super::super::journal::{Change, Intent};
 use super::super::run::Item;
 use super::super::watch::Look;
+use super::super::{answers, holders};
 use super::{Asking, intent, restore};
 use crate::collect::why;
 
@@ -27,12 +28,6 @@ const TICK: Duration = Duration::from_millis(70);
 
 /// How often the kernel may fail to send at a tick.
 const TRIES: u8 = 20;
-
-/// An ask whose probe the kernel has not been seen to send yet.
-struct Set {
-    item: usize,
-    at: Duration,
-}
 
 /// Asks items.
 pub(super) fn ask(asking: &mut Asking<'_>, items: &mut [Item<'_>], due: &[usize]) {
@@ -53,17 +48,14 @@ pub(super) fn ask(asking: &mut Asking<'_>, items: &mut [Item<'_>], due: &[usize]
             })
             .collect();
         asking.safely(items, batch, &intents, |asking, items| {
-            let (mut set, mut done) = (Vec::new(), Vec::new());
+            let (mut set, mut done) = (BTreeMap::new(), Vec::new());
             for &at in batch {
                 match one(asking, &mut descriptors, &mut items[at]) {
-                    Some(asked_at) => set.push(Set {
-                        item: at,
-                        at: asked_at,
-                    }),
+                    Some(asked_at) => drop(set.insert(at, asked_at)),
                     None => done.push(at),
                 }
             }
-            let touched: Vec<usize> = set.iter().map(|set| set.item).collect();
+            let touched: Vec<usize> = set.keys().copied().collect();
             wait_for_tick(asking, items, set);
             done.extend(restore::all(
                 &mut descriptors,
@@ -108,6 +100,7 @@ fn one(
         }
         // Once more, with the journal.
         Asked::Changed(keepalive, _) => item.ready.keepalive = keepalive,
+        Asked::Unsafe(_, TcpState::Closed, _) => item.found_closed(),
         Asked::Unsafe(refusal, state, info) => {
             item.machine.on_info(at, state, &info);
             item.machine.heard_unasked(&info);
@@ -120,51 +113,53 @@ fn one(
 
 /// Waits until the kernel has sent the probe of each: the count of unanswered
 /// probes has grown, or something has come. Only what was sent is an ask.
-fn wait_for_tick(asking: &mut Asking<'_>, items: &mut [Item<'_>], mut waiting: Vec<Set>) {
+fn wait_for_tick(
+    asking: &mut Asking<'_>,
+    items: &mut [Item<'_>],
+    mut waiting: BTreeMap<usize, Duration>,
+) {
     let clock = asking.clock;
     let until = clock.now() + TICK;
+    let mut descriptors = Descriptors::default();
     while !waiting.is_empty() && clock.now() < until {
         std::thread::sleep(Duration::from_millis(1));
-        let mut sent = vec![false; waiting.len()];
         for (&ns, post) in asking.posts.iter_mut() {
-            let here: Vec<usize> = (0..waiting.len())
-                .filter(|&nth| items[waiting[nth].item].ready.socket.ns == ns)
+            let here: Vec<usize> = waiting
+                .keys()
+                .copied()
+                .filter(|&at| items[at].ready.socket.ns == ns)
                 .collect();
-            let sockets: Vec<&Socket> = here
-                .iter()
-                .map(|&nth| items[waiting[nth].item].ready.socket)
-                .collect();
-            let looked = post.look(&sockets, |nth, look| {
-                let set = &waiting[here[nth]];
-                let item = &mut items[set.item];
-                let before = item.ready.info;
-                sent[here[nth]] = match look {
-                    Look::There(state, info) => {
-                        let sent = info.probes != before.probes || info.segs_in != before.segs_in;
-                        if sent {
-                            item.machine.on_asked(set.at, &before);
-                            item.machine.on_info(clock.now(), state, &info);
-                        }
-                        sent
-                    }
-                    // Reset by the answer, or closed: seen again by the loop.
-                    Look::Gone | Look::Closing => {
-                        item.machine.on_asked(set.at, &before);
-                        true
-                    }
-                    Look::Failed(_) => false,
-                };
-            });
-            if looked.is_err() {
+            let Ok(looks) = answers::look_at(ns, post, items, &here, asking.index) else {
                 // Unseen: the full time is enough for any clock.
                 std::thread::sleep(until.saturating_sub(clock.now()));
+                continue;
+            };
+            let now = clock.now();
+            for (at, look) in looks {
+                let item = &mut items[at];
+                let before = item.ready.info;
+                let sent = match &look {
+                    Look::There(_, info) => {
+                        info.probes != before.probes || info.segs_in != before.segs_in
+                    }
+                    // Reset by the answer, or closed: seen again by the loop.
+                    Look::Gone | Look::Closing => true,
+                    Look::Failed(_) => false,
+                };
+                if !sent {
+                    continue;
+                }
+                if let Some(asked_at) = waiting.remove(&at) {
+                    item.machine.on_asked(asked_at, &before);
+                }
+                if let Look::There(state, info) = look {
+                    answers::heard(&mut descriptors, post, item, now, state, &info);
+                }
             }
         }
-        let mut sent = sent.into_iter();
-        waiting.retain(|_| !sent.next().unwrap_or(false));
     }
-    for set in waiting {
-        let item = &mut items[set.item];
+    for at in waiting.into_keys() {
+        let item = &mut items[at];
         item.unsent += 1;
         if item.unsent >= TRIES {
             item.machine.on_failure(Why::Failed {

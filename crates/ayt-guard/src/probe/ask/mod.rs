@@ -14,7 +14,7 @@ use ayt_core::facts::Cookie;
 use super::Probe;
 use super::journal::{Change, Intent};
 use super::run::{Item, Tools};
-use super::watch::Posts;
+use super::watch::{Index, Posts};
 use crate::clock::Clock;
 
 pub(super) use pace::Pace;
@@ -23,6 +23,7 @@ pub(super) use pace::Pace;
 pub(super) struct Asking<'a> {
     pub(super) tools: &'a mut Tools,
     pub(super) posts: &'a mut Posts,
+    pub(super) index: &'a Index,
     pub(super) how: &'a Probe,
     pub(super) clock: &'a Clock,
     pub(super) stop: &'a AtomicBool,

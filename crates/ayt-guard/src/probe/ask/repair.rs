@@ -56,6 +56,7 @@ fn one(descriptors: &mut Descriptors, item: &mut Item<'_>, how: &Probe, clock: &
             before,
             after: (state, info),
         } => {
+            item.ready.info = before;
             item.machine.on_asked(at, &before);
             item.machine.on_info(clock.now(), state, &info);
         }
@@ -67,7 +68,7 @@ fn one(descriptors: &mut Descriptors, item: &mut Item<'_>, how: &Probe, clock: &
         Asked::Unsafe(refusal, state, info) => {
             (item.ready.state, item.ready.info) = (state, info);
             match refusal {
-                _ if state == TcpState::Closed => {}
+                _ if state == TcpState::Closed => item.found_closed(),
                 Refusal::RepairState => switch(item, how, clock, || refusal.why()),
                 other => item.machine.on_failure(other.why()),
             }

@@ -71,18 +71,13 @@ fn still_there(items: &[Item<'_>], lost: &[usize], posts: &mut Posts) -> Vec<usi
             .filter(|&at| items[at].ready.socket.ns == ns)
             .collect();
         let sockets: Vec<&Socket> = here.iter().map(|&at| items[at].ready.socket).collect();
-        let looked = post.look(&sockets, |nth, look| {
-            if matches!(look, Look::There(..) | Look::Failed(_)) {
-                there.push(here[nth]);
+        match post.look(&sockets) {
+            Ok(looks) => {
+                let is_there = |look: &Look| matches!(look, Look::There(..) | Look::Failed(_));
+                let found = looks.iter().filter(|(_, look)| is_there(look));
+                there.extend(found.map(|&(nth, _)| here[nth]));
             }
-        });
-        if looked.is_err() {
-            there.extend(
-                here.iter()
-                    .filter(|at| !there.contains(at))
-                    .copied()
-                    .collect::<Vec<_>>(),
-            );
+            Err(_) => there.extend(here),
         }
     }
     there

@@ -123,3 +123,19 @@ fn an_unknown_window_is_not_guessed_and_a_closed_one_needs_no_timer() {
         "5000 B queued, nothing sent for 5m, 4 window probes unanswered"
     );
 }
+
+#[test]
+fn a_connection_attempt_has_been_told_no_window_yet() {
+    let mut attempt = socket(2, TcpState::SynSent, "10.0.0.1:40000", "10.0.0.2:80");
+    set_quiet(&mut attempt, 5_000_000);
+    attempt.send_queue = 1;
+    attempt.timer.kind = TimerKind::Retransmit;
+    if let Some(tcp) = &mut attempt.tcp {
+        tcp.snd_wnd = Some(0);
+    }
+    assert_eq!(attempt.idle_ms(), None);
+    assert_eq!(
+        run(Sample::new().owned(attempt, 7, "curl", 5)),
+        Outcome::default()
+    );
+}
