@@ -19,14 +19,14 @@ use super::tables::{self, Places};
 /// what a sick host shows.
 const PROCESSES: usize = 256;
 
-/// Adds the doctor's facts.
+/// Adds the doctor's facts. `first` is when the tables had been read.
 pub(super) fn look_closer(
     facts: HostFacts,
     places: &mut Places,
     strays: &Strays,
+    first: Instant,
     apart: Duration,
 ) -> HostFacts {
-    let first = now();
     let waiting = waiting(&facts);
     let readers = slow_readers(&facts);
     let acceptors = acceptors(&facts);
@@ -65,7 +65,7 @@ pub(super) fn look_closer(
     clippy::disallowed_methods,
     reason = "the driver of the second look: it tells the rules how far apart the looks were"
 )]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }
 

@@ -81,22 +81,11 @@ pub enum CollectError {
 /// in [`HostFacts::partial`](ayt_core::facts::HostParts::partial).
 pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
     let mut parts = HostParts::default();
-    let (mut places, scan) = if what.doctor.is_some() {
-        // A doctor's owners are read after the sockets: a socket without one is
-        // then truly without one, not merely newer than the pass over /proc.
-        let own = tables::own(what, &mut parts)?;
-        (own, scan_proc())
-    } else {
-        std::thread::scope(|scope| {
-            let scan = scope.spawn(scan_proc);
-            let own = tables::own(what, &mut parts)?;
-            let scan = scan
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            Ok((own, scan))
-        })?
-    };
-    let mut scan = scan.unwrap_or_else(|error| {
+    // Owners are read after the sockets: a socket without one is then truly
+    // without one, not merely newer than the pass over /proc. (That pass keeps
+    // all cores busy by itself: nothing would be won by doing both at once.)
+    let mut places = tables::own(what, &mut parts)?;
+    let mut scan = scan_proc().unwrap_or_else(|error| {
         parts.partial.push(Partial {
             what: "owners and other network namespaces are hidden".to_owned(),
             why: error.to_string(),
@@ -105,6 +94,7 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
         ProcScan::default()
     });
     let closed = tables::others(what, &scan, &mut places, &mut parts);
+    let looked = doctor::now();
     owners::catch_up(&mut scan, &parts, what.doctor.is_some());
     names::complete(&mut parts);
     // A look at namespaces that are all found misses nothing.
@@ -132,7 +122,7 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
         facts = exact::ask(facts);
     }
     if let Some(apart) = what.doctor {
-        facts = doctor::look_closer(facts, &mut places, &strays, apart);
+        facts = doctor::look_closer(facts, &mut places, &strays, looked, apart);
     }
     Ok(facts)
 }

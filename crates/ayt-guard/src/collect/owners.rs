@@ -26,13 +26,18 @@ const QUICK_PASS: usize = 20_000;
 
 /// Where the tables show sockets newer than the pass over /proc, a second one
 /// finds their owners. (The pass has to come before the tables of other
-/// namespaces, to which it leads.) On a large host a list, which has to be
-/// quick, goes without: the second pass would be outrun as well.
+/// namespaces, to which it leads.) A list has to be quick, and goes without on
+/// a large host, where the second pass would be outrun as well, and where
+/// processes are hidden: theirs are the sockets without owners then.
 pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool) {
-    if scan.owners.len() > QUICK_PASS && !at_any_cost {
+    if !at_any_cost && (scan.owners.len() > QUICK_PASS || !scan.hidden.is_empty()) {
         return;
     }
-    let held = parts.sockets.iter().filter(|socket| socket.inode != 0);
+    // The table of ayt's own namespace, the first, is read before the pass.
+    let held = parts
+        .sockets
+        .iter()
+        .filter(|socket| socket.inode != 0 && socket.ns != NsId(0));
     let mut late: FxHashSet<u32> = held.map(|socket| socket.inode).collect();
     for owner in &scan.owners {
         late.remove(&owner.inode);

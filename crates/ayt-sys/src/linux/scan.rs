@@ -26,9 +26,21 @@ const READERS: usize = 4;
 pub fn scan_proc() -> Result<ProcScan, SysError> {
     let proc = open_dir(CWD, c"/proc").map_err(|error| SysError::call("open /proc", error))?;
     let pids = processes(proc.as_fd())?;
+    let mut scan = read_all(proc.as_fd(), &pids)?;
+    // A child that was forked meanwhile may hold what its parent gave up.
+    let mut born = processes(proc.as_fd())?;
+    born.retain(|pid| pids.binary_search(pid).is_err());
+    if !born.is_empty() {
+        merge(&mut scan, read_all(proc.as_fd(), &born)?);
+    }
+    Ok(scan)
+}
+
+/// Reads these processes, with several threads where there are cores for them.
+fn read_all(proc: BorrowedFd<'_>, pids: &[u32]) -> Result<ProcScan, SysError> {
     let readers = thread::available_parallelism().map_or(1, NonZero::get);
     let next = AtomicUsize::new(0);
-    let read = || read_some(proc.as_fd(), &pids, &next);
+    let read = || read_some(proc, pids, &next);
     thread::scope(|scope| {
         let others: Vec<_> = (1..readers.min(READERS).min(pids.len()))
             .map(|_| scope.spawn(read))
@@ -44,7 +56,7 @@ pub fn scan_proc() -> Result<ProcScan, SysError> {
     })
 }
 
-/// The numbers of all processes.
+/// The numbers of all processes, in order.
 fn processes(proc: BorrowedFd<'_>) -> Result<Vec<u32>, SysError> {
     let mut buffer = Buffer::new();
     let mut entries = RawDir::new(proc, &mut buffer.0[..]);
@@ -59,6 +71,7 @@ fn processes(proc: BorrowedFd<'_>) -> Result<Vec<u32>, SysError> {
             detail: "it shows no process: is it mounted?".to_owned(),
         });
     }
+    pids.sort_unstable();
     Ok(pids)
 }
 
