@@ -262,19 +262,24 @@ fn verdict(diagnosis: &Diagnosis) -> (String, anstyle::Style) {
             )
         };
     }
-    let mut text = number::of(findings.len(), "finding");
-    let mut separator = ": ";
-    for severity in [Severity::Critical, Severity::Warning, Severity::Notice] {
-        let count = findings
+    let counts: Vec<(usize, &str)> = [Severity::Critical, Severity::Warning, Severity::Notice]
+        .into_iter()
+        .map(|severity| {
+            let of_it = |finding: &&Finding| finding.severity == severity;
+            (findings.iter().filter(of_it).count(), severity.name())
+        })
+        .filter(|&(count, _)| count > 0)
+        .collect();
+    let text = if let [(count, name)] = counts[..] {
+        format!("{}.", number::of(count, &format!("{name} finding")))
+    } else {
+        let parts: Vec<String> = counts
             .iter()
-            .filter(|finding| finding.severity == severity)
-            .count();
-        if count > 0 {
-            let _ = write!(text, "{separator}{count} {}", severity.name());
-            separator = ", ";
-        }
-    }
-    text.push('.');
+            .map(|(count, name)| format!("{count} {name}"))
+            .collect();
+        let all = number::of(findings.len(), "finding");
+        format!("{all}: {}.", parts.join(", "))
+    };
     let worst = findings.iter().map(|finding| finding.severity).max();
     let painted = match worst {
         Some(Severity::Critical) => style::ERROR,
