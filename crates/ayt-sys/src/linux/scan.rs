@@ -28,7 +28,8 @@ pub fn scan_proc() -> Result<ProcScan, SysError> {
     let pids = processes(proc.as_fd())?;
     let mut scan = read_all(proc.as_fd(), &pids)?;
     // A child that was forked meanwhile may hold what its parent gave up.
-    let mut born = processes(proc.as_fd())?;
+    let again = open_dir(CWD, c"/proc").map_err(|error| SysError::call("open /proc", error))?;
+    let mut born = processes(again.as_fd())?;
     born.retain(|pid| pids.binary_search(pid).is_err());
     if !born.is_empty() {
         merge(&mut scan, read_all(proc.as_fd(), &born)?);
