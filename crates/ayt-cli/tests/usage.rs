@@ -100,7 +100,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "arm --disarm --user-timeout 5s",
-        "'--user-timeout <TIME>' cannot be used with '--disarm'",
+        "'--disarm' cannot be used with '--user-timeout <TIME>'",
     ),
     (
         "reap --connection 10.0.0.1:80",
