@@ -57,7 +57,7 @@ struct Common {
 /// Runs one benchmark.
 pub(crate) fn run(args: &Args) -> Result<()> {
     if cfg!(debug_assertions) {
-        return run_in_release();
+        return run_in_release(&args.bench);
     }
     let (common, report) = match &args.bench {
         Bench::Host(args) => (&args.common, host::run(args)?),
@@ -67,14 +67,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 /// A debug build measures nothing worth knowing: builds and runs us again.
-fn run_in_release() -> Result<()> {
-    run_command(
-        cargo()
-            .current_dir(crate::paths::root())
-            .args(["run", "--release", "--locked", "--quiet"])
-            .args(["--package", "xtask", "--"])
-            .args(std::env::args_os().skip(1)),
-    )
+fn run_in_release(bench: &Bench) -> Result<()> {
+    let mut command = cargo();
+    command
+        .current_dir(crate::paths::root())
+        .args(["run", "--release", "--locked", "--quiet"])
+        .args(["--package", "xtask"]);
+    if matches!(bench, Bench::Netlink(_)) {
+        command.args(["--features", "netlink-peers"]);
+    }
+    run_command(command.arg("--").args(std::env::args_os().skip(1)))
 }
 
 /// Builds what is measured and what measures, and returns where it is.

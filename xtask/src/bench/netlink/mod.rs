@@ -1,8 +1,10 @@
 //! `cargo xtask bench netlink`: three ways to read the kernel's socket table.
 //! This is what "a thin layer of our own" was chosen by.
 
+#[cfg(feature = "netlink-peers")]
 mod nlink;
 mod own;
+#[cfg(feature = "netlink-peers")]
 mod packets;
 
 use std::time::{Duration, Instant};
@@ -47,15 +49,17 @@ struct Reader {
     read: fn() -> Result<Tally>,
 }
 
-const READERS: [Reader; 3] = [
+const READERS: &[Reader] = &[
     Reader {
         name: "`ayt-sys`, the layer of our own",
         read: own::read,
     },
+    #[cfg(feature = "netlink-peers")]
     Reader {
         name: "netlink-packet-sock-diag 0.5 with netlink-sys",
         read: packets::read,
     },
+    #[cfg(feature = "netlink-peers")]
     Reader {
         name: "nlink 0.33",
         read: nlink::read,
@@ -71,6 +75,10 @@ struct Line {
 }
 
 pub(super) fn run(args: &Args) -> Result<Report> {
+    ensure!(
+        cfg!(feature = "netlink-peers"),
+        "the peers are not built in: add --features netlink-peers"
+    );
     super::build(&["ayt-testbed"])?;
     let common = &args.common;
     let budget = Budget::minutes(common.minutes);
@@ -81,7 +89,7 @@ pub(super) fn run(args: &Args) -> Result<Report> {
     let mut crowd = Crowd::new()?;
     crowd.grow_to(sockets)?;
 
-    let mut lines: [Line; 3] = Default::default();
+    let mut lines: Vec<Line> = READERS.iter().map(|_| Line::default()).collect();
     let mut first = None;
     for (reader, line) in READERS.iter().zip(&mut lines) {
         // Untimed: what it finds, and what it allocates.
