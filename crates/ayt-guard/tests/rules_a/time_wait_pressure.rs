@@ -36,6 +36,9 @@ fn closed(number: usize) -> Result<Closed, Box<dyn Error>> {
     let hosts = Hosts::joined()?;
     let range = "net/ipv4/ip_local_port_range";
     hosts.here.sysctl(range, "40000 40099")?;
+    // Else a late acknowledgement now and then draws a RST, which ends one
+    // TIME_WAIT early (RFC 1337), and the count is never full.
+    hosts.here.sysctl("net/ipv4/tcp_rfc1337", "1")?;
     let server = serve(&hosts.far, "serve", &[])?;
     let addr = hosts.at(Side::B, server.port());
     let options = ["--number", &number.to_string()];
