@@ -1,5 +1,10 @@
 //! `ayt list`.
 
+use std::io::{self, Write as _};
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use ayt_core::facts::HostFacts;
 use ayt_guard::collect::{Collect, collect};
 
 use super::sort::sort;
@@ -28,13 +33,7 @@ pub(crate) fn run(args: &ListArgs, out: &mut Output) -> Result<ExitCode, Failure
         None => sort(&facts, &mut shown, SortColumn::State, false),
     }
     let printed = if args.json.json {
-        shown
-            .iter()
-            .filter_map(|&at| facts.sockets.get(at as usize))
-            .try_for_each(|socket| {
-                json::row(out.buffer(), &facts, socket);
-                out.row_done()
-            })
+        rows(out, &facts, &shown)
     } else {
         let page = out.page();
         text::list::write(out, page, &facts, &shown)
@@ -42,4 +41,46 @@ pub(crate) fn run(args: &ListArgs, out: &mut Output) -> Result<ExitCode, Failure
     printed?;
     out.partial(&facts.partial);
     Ok(ExitCode::of_look(false, !facts.partial.is_empty()))
+}
+
+/// Rows put into words at a time.
+const CHUNK: usize = 128;
+
+/// So many chunks may wait to be written: a reader who is slow, or leaves, holds
+/// up the writing of more.
+const WAITING: usize = 4;
+
+/// Writes a row for each socket. One thread finds the words while another hands
+/// them to the kernel, which takes as long.
+fn rows(out: &mut Output, facts: &HostFacts, shown: &[u32]) -> io::Result<()> {
+    let words = |chunk: &[u32], buffer: &mut Vec<u8>| {
+        let sockets = chunk
+            .iter()
+            .filter_map(|&at| facts.sockets.get(at as usize));
+        sockets.for_each(|socket| json::row(buffer, facts, socket));
+    };
+    if shown.len() <= CHUNK {
+        words(shown, out.buffer());
+        return out.row_done();
+    }
+    thread::scope(|scope| {
+        let (full, to_write) = sync_channel::<Vec<u8>>(WAITING);
+        let (written, empty) = sync_channel::<Vec<u8>>(WAITING + 2);
+        scope.spawn(move || {
+            for chunk in shown.chunks(CHUNK) {
+                let mut buffer = empty.try_recv().unwrap_or_default();
+                words(chunk, &mut buffer);
+                // Nobody reads any more.
+                if full.send(buffer).is_err() {
+                    return;
+                }
+            }
+        });
+        for mut buffer in to_write {
+            out.write_all(&buffer)?;
+            buffer.clear();
+            let _ = written.try_send(buffer);
+        }
+        Ok(())
+    })
 }

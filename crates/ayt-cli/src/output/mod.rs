@@ -93,6 +93,12 @@ impl Output {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() >= PIECE {
+            // A piece by itself need not be copied.
+            self.flush()?;
+            io::stdout().lock().write_all(bytes)?;
+            return Ok(bytes.len());
+        }
         self.buffer.extend_from_slice(bytes);
         self.row_done()?;
         Ok(bytes.len())

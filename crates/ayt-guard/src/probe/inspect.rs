@@ -150,12 +150,9 @@ fn look_through(
     net_admin: bool,
 ) -> Result<Option<(Askable, bool)>, SysError> {
     let hold = descriptors.hold(owner)?;
-    if hold.is_multipath_tcp() {
+    if hold.cookie()? != socket.cookie {
         // The cookie of a Multipath TCP descriptor is not that of its subflow.
-        return Ok(Some((multipath(socket), false)));
-    }
-    if !hold.is_tcp() || hold.cookie()? != socket.cookie {
-        return Ok(None);
+        return Ok(hold.is_multipath_tcp().then(|| (multipath(socket), false)));
     }
     let (state, tcp) = hold.tcp_info()?;
     if state == TcpState::Closed {

@@ -127,9 +127,14 @@ fn read_process(
             continue;
         };
         descriptors += 1;
-        if let Ok(Some(inode)) = read_link(directory.as_fd(), entry.file_name(), socket_inode) {
-            scan.owners.push(Owner { inode, pid, fd });
-            sockets += 1;
+        match read_link(directory.as_fd(), entry.file_name(), socket_inode) {
+            Ok(Some(inode)) => {
+                scan.owners.push(Owner { inode, pid, fd });
+                sockets += 1;
+            }
+            // The folder asks for the user only, a link for the right to trace.
+            Err(error @ (Errno::ACCESS | Errno::PERM)) => return Err(error),
+            Ok(None) | Err(_) => {}
         }
     }
     if sockets > 0 {

@@ -15,13 +15,21 @@ use super::{Asking, intent};
 use crate::clock::Clock;
 use crate::collect::why;
 
-/// Connections asked under one lock.
+/// Connections that a thread asks under one lock.
 const BATCH: usize = 64;
+
+/// Fewer connections than this are asked by one thread.
+const ALONE: usize = 1_000;
 
 /// Asks items.
 pub(super) fn ask(asking: &mut Asking<'_>, items: &mut [Item<'_>], due: &[usize]) {
-    let mut descriptors = Descriptors::default();
-    for batch in due.chunks(BATCH) {
+    let threads = match std::thread::available_parallelism() {
+        Ok(cores) if due.len() >= ALONE => cores.get(),
+        _ => 1,
+    };
+    let mut hands: Vec<Descriptors> = Vec::new();
+    hands.resize_with(threads, Descriptors::default);
+    for batch in due.chunks(BATCH * threads) {
         if asking.stop.load(Ordering::Relaxed) {
             return;
         }
@@ -35,12 +43,46 @@ pub(super) fn ask(asking: &mut Asking<'_>, items: &mut [Item<'_>], due: &[usize]
             .map(|&at| intent(&items[at], Change::ReuseAddress))
             .collect();
         asking.safely(items, batch, &intents, |asking, items| {
-            for &at in batch {
-                one(&mut descriptors, &mut items[at], asking.how, asking.clock);
-            }
+            all(&mut hands, items, batch, asking.how, asking.clock);
             before
         });
     }
+}
+
+/// Asks the items of a batch, which is in ascending order, with as many threads
+/// as there are hands.
+fn all(
+    hands: &mut [Descriptors],
+    items: &mut [Item<'_>],
+    batch: &[usize],
+    how: &Probe,
+    clock: &Clock,
+) {
+    if let [descriptors] = hands {
+        for &at in batch {
+            one(descriptors, &mut items[at], how, clock);
+        }
+        return;
+    }
+    let (Some(&first), Some(&last)) = (batch.first(), batch.last()) else {
+        return;
+    };
+    let of_batch = |at: usize| batch.binary_search(&(first + at)).is_ok();
+    let mut asked: Vec<&mut Item<'_>> = items[first..=last]
+        .iter_mut()
+        .enumerate()
+        .filter_map(|(at, item)| of_batch(at).then_some(item))
+        .collect();
+    let share = asked.len().div_ceil(hands.len());
+    std::thread::scope(|scope| {
+        for (descriptors, items) in hands.iter_mut().zip(asked.chunks_mut(share)) {
+            scope.spawn(move || {
+                for item in items {
+                    one(descriptors, item, how, clock);
+                }
+            });
+        }
+    });
 }
 
 fn one(descriptors: &mut Descriptors, item: &mut Item<'_>, how: &Probe, clock: &Clock) {
