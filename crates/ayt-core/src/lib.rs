@@ -6,11 +6,14 @@
 //! - [`doctor`]: rules that say what is wrong;
 //! - [`probe`]: asking a connection's peer whether it is there, as a state
 //!   machine without I/O;
+//! - [`detectors`]: is a peer still there, judged from when bytes came;
+//! - [`session`]: the `ayt/1` protocol;
 //! - [`middleboxes`]: how long boxes on the way remember an idle connection;
 //! - [`verdict`] and [`cause`]: the words in which all of ayt answers.
 #![forbid(unsafe_code)]
 
 pub mod cause;
+pub mod detectors;
 pub mod doctor;
 pub mod duration;
 pub mod fact;
@@ -19,5 +22,6 @@ pub mod filter;
 pub mod keepalive;
 pub mod middleboxes;
 pub mod probe;
+pub mod session;
 pub mod tcp_state;
 pub mod verdict;

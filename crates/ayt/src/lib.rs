@@ -1,0 +1,4 @@
+//! Servers and clients that know who is there.
+#![forbid(unsafe_code)]
+
+pub use ayt_core::cause::Cause;
