@@ -40,15 +40,15 @@ pub(crate) fn run(args: &ArmArgs, out: &mut Output) -> Result<ExitCode, Failure>
         .iter()
         .filter_map(|socket| Some((socket, *by_cookie.get(&socket.cookie)?)))
         .collect();
-    if args.json.json {
-        rows.iter().try_for_each(|(socket, armed)| {
-            json::armed(out.buffer(), &facts, socket, armed, args.dry_run);
-            out.row_done()
-        })?;
-    } else {
-        let page = out.page();
-        text::arm::write(out, page, &facts, &rows, args.dry_run)?;
-    }
+    out.print(|out, page| {
+        if args.json.json {
+            return rows.iter().try_for_each(|(socket, armed)| {
+                json::armed(out.buffer(), &facts, socket, armed, args.dry_run);
+                out.row_done()
+            });
+        }
+        text::arm::write(out, page, &facts, &rows, args.dry_run)
+    })?;
     out.partial(&facts.partial);
     if rows.is_empty() && what.is_some() {
         return Err(Failure::Usage(

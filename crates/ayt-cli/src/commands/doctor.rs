@@ -1,6 +1,7 @@
 //! `ayt doctor`.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use ayt_core::doctor::{examine, rules};
 use ayt_core::fact::Partial;
@@ -16,30 +17,14 @@ use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::json;
 use crate::output::Output;
+use crate::output::page::Page;
 use crate::text::doctor::Looked;
 use crate::text::{self, number};
 
 /// Looks, asks if told to, and says what is wrong.
 pub(crate) fn run(args: &DoctorArgs, out: &mut Output) -> Result<ExitCode, Failure> {
-    if let Some(rule) = args.explain {
-        if args.json.json {
-            json::rule(out.buffer(), rule);
-            out.row_done()?;
-        } else {
-            let page = out.page();
-            text::rules::explain(out, page, rule)?;
-        }
-        return Ok(ExitCode::Healthy);
-    }
-    if args.rules {
-        if args.json.json {
-            rules::ALL
-                .iter()
-                .for_each(|rule| json::rule(out.buffer(), rule));
-        } else {
-            let page = out.page();
-            text::rules::list(out, page, rules::ALL)?;
-        }
+    if args.explain.is_some() || args.rules {
+        out.print(|out, page| tell_rules(args, out, page))?;
         return Ok(ExitCode::Healthy);
     }
     let chosen = args.chosen();
@@ -75,19 +60,33 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut Output) -> Result<ExitCode, Failu
         rules: chosen.len(),
         asked,
     };
-    if args.json.json {
-        json::diagnosis(out.buffer(), &facts, &diagnosis, &looked);
-        out.row_done()?;
-    } else {
-        let page = out.page();
-        text::doctor::write(out, page, &facts, &diagnosis, &looked)?;
-    }
+    out.print(|out, page| {
+        if args.json.json {
+            json::diagnosis(out.buffer(), &facts, &diagnosis, &looked);
+            return Ok(());
+        }
+        text::doctor::write(out, page, &facts, &diagnosis, &looked)
+    })?;
     Ok(exit.unwrap_or_else(|| {
         ExitCode::of_look(
             !diagnosis.findings.is_empty(),
             !diagnosis.partial.is_empty(),
         )
     }))
+}
+
+/// Explains one rule, or lists them all.
+fn tell_rules(args: &DoctorArgs, out: &mut Output, page: Page) -> io::Result<()> {
+    match (args.explain, args.json.json) {
+        (Some(rule), true) => json::rule(out.buffer(), rule),
+        (Some(rule), false) => text::rules::explain(out, page, rule)?,
+        (None, true) => {
+            let all = rules::ALL.iter();
+            all.for_each(|rule| json::rule(out.buffer(), rule));
+        }
+        (None, false) => text::rules::list(out, page, rules::ALL)?,
+    }
+    Ok(())
 }
 
 /// Puts what the probe said into the facts; what it could not say is a gap.

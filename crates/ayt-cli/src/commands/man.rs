@@ -17,7 +17,8 @@ pub(crate) fn run(dir: Option<&Path>, out: &mut Output) -> Result<ExitCode, Fail
     let mut command = Cli::command();
     command.build();
     let Some(dir) = dir else {
-        out.write_all(&render(&command)?)?;
+        let page = render(&command)?;
+        out.print(|out, _| out.write_all(&page))?;
         return Ok(ExitCode::Healthy);
     };
     write(dir, "ayt.1", &render(&command)?)?;

@@ -30,15 +30,15 @@ pub(crate) fn run(args: &ProbeArgs, out: &mut Output) -> Result<ExitCode, Failur
         .filter_map(|&at| facts.sockets.get(at))
         .zip(&report.answers)
         .collect();
-    if args.json.json {
-        answers.iter().try_for_each(|(socket, answer)| {
-            json::answer(out.buffer(), &facts, socket, answer);
-            out.row_done()
-        })?;
-    } else {
-        let page = out.page();
-        text::probe::write(out, page, &facts, &answers)?;
-    }
+    out.print(|out, page| {
+        if args.json.json {
+            return answers.iter().try_for_each(|(socket, answer)| {
+                json::answer(out.buffer(), &facts, socket, answer);
+                out.row_done()
+            });
+        }
+        text::probe::write(out, page, &facts, &answers)
+    })?;
     if report.answers.iter().any(|answer| answer.verdict.is_dead()) {
         out.hint("`ayt reap` with the same filter destroys the dead; `ayt doctor` says more");
     }

@@ -68,7 +68,15 @@ pub(crate) fn run(args: &ReapArgs, out: &mut Output) -> Result<ExitCode, Failure
             reaped: reaped.as_ref().and_then(|reaped| reaped.get(nth)),
         })
         .collect();
-    print(args, out, &facts, &rows)?;
+    out.print(|out, page| {
+        if args.json.json {
+            return rows.iter().try_for_each(|row| {
+                json::reaped(out.buffer(), &facts, row);
+                out.row_done()
+            });
+        }
+        text::reap::write(out, page, &facts, &rows)
+    })?;
     if reset > 0 {
         let text = format!(
             "{} ended when asked: the peers did not know them any more (RST)",
@@ -79,24 +87,6 @@ pub(crate) fn run(args: &ReapArgs, out: &mut Output) -> Result<ExitCode, Failure
     out.partial(&facts.partial);
     out.partial(&report.partial);
     Ok(exit(&facts, &report, &rows))
-}
-
-fn print(
-    args: &ReapArgs,
-    out: &mut Output,
-    facts: &HostFacts,
-    rows: &[Row<'_>],
-) -> Result<(), Failure> {
-    if args.json.json {
-        rows.iter().try_for_each(|row| {
-            json::reaped(out.buffer(), facts, row);
-            out.row_done()
-        })?;
-    } else {
-        let page = out.page();
-        text::reap::write(out, page, facts, rows)?;
-    }
-    Ok(())
 }
 
 fn exit(facts: &HostFacts, report: &Report, rows: &[Row<'_>]) -> ExitCode {
