@@ -55,7 +55,7 @@ pub enum CollectError {
     #[error("this command needs Linux: it asks the Linux kernel through sock_diag and /proc")]
     NeedsLinux,
     /// The filter names namespaces, and none of them was found.
-    #[error("no network namespace is called {wanted}; there are: {known}")]
+    #[error("no network namespace is called `{wanted}`; there are: {known}")]
     NoNamespace {
         /// What was asked for.
         wanted: String,
@@ -100,8 +100,8 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
     // A look at namespaces that are all found misses nothing.
     let found = names::all_found(&parts, &what.filter);
     parts.partial.extend(closed.filter(|_| !found));
-    let strays = owners::attach(what, scan, &mut places, &mut parts);
     let known: Vec<String> = parts.namespaces.iter().map(|ns| ns.name.clone()).collect();
+    // Before owners are missed: those of other namespaces' sockets are no gap.
     names::keep_wanted(&mut parts, &mut places, &what.filter);
     if parts.namespaces.is_empty() {
         return Err(CollectError::NoNamespace {
@@ -109,6 +109,7 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
             known: known.join(", "),
         });
     }
+    let strays = owners::attach(what, scan, &mut places, &mut parts);
     let mut facts = HostFacts::new(parts);
     if !what.filter.is_empty() {
         facts = keep_matching(facts, what);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ayt_core::fact::Partial;
 use ayt_core::facts::{HostParts, NsId, Owner, Owners, Socket};
 use ayt_core::filter::Filter;
+use ayt_core::tcp_state::TcpState;
 use ayt_sys::procfs::ProcScan;
 use ayt_sys::wire::request::state_mask;
 use ayt_sys::{read_process, scan_proc};
@@ -27,10 +28,11 @@ const QUICK_PASS: usize = 20_000;
 /// Where the tables show sockets newer than the pass over /proc, a second one
 /// finds their owners. (The pass has to come before the tables of other
 /// namespaces, to which it leads.) A list has to be quick, and goes without on
-/// a large host, where the second pass would be outrun as well, and where
+/// a large host, where the second pass would be outrun as well, and where most
 /// processes are hidden: theirs are the sockets without owners then.
 pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool) {
-    if !at_any_cost && (scan.owners.len() > QUICK_PASS || !scan.hidden.is_empty()) {
+    let mostly_hidden = scan.hidden.len() > scan.descriptors.len();
+    if !at_any_cost && (scan.owners.len() > QUICK_PASS || mostly_hidden) {
         return;
     }
     // The table of ayt's own namespace, the first, is read before the pass.
@@ -93,7 +95,8 @@ pub(super) fn attach(
     if !inodes.is_empty()
         && let Some(why) = why_hidden(&scan.hidden)
     {
-        if inodes.len() <= FEW {
+        let held = parts.sockets.iter().filter(|socket| socket.inode != 0);
+        if inodes.len() <= FEW || held.count() <= QUICK_TABLE {
             leave_out_gone(places, parts, &mut inodes);
         }
         parts.partial.extend(hidden(inodes.len(), why));
@@ -175,6 +178,10 @@ fn keep_strays(what: &Collect, parts: &HostParts, strays: &mut Vec<Owner>) {
 /// readings of the two sides, and a second reading of the tables is cheap.
 const FEW: usize = 256;
 
+/// A table of so many sockets with an inode is read again in milliseconds, however
+/// many of them have no owner.
+const QUICK_TABLE: usize = 10_000;
+
 /// Leaves those out that have gone since the tables were read.
 fn leave_out_gone(places: &mut Places, parts: &HostParts, unowned: &mut FxHashSet<u32>) {
     let concerned: BTreeSet<NsId> = parts
@@ -183,13 +190,16 @@ fn leave_out_gone(places: &mut Places, parts: &HostParts, unowned: &mut FxHashSe
         .filter(|socket| unowned.contains(&socket.inode))
         .map(|socket| socket.ns)
         .collect();
+    // No descriptor leads to one in TIME_WAIT, and there may be many.
+    let mut holdable = TcpState::ALL.to_vec();
+    holdable.retain(|&state| state != TcpState::TimeWait);
     let mut left = Vec::new();
     for place in places
         .iter_mut()
         .filter(|place| concerned.contains(&place.id))
     {
         let held = |socket: &Socket| unowned.contains(&socket.inode);
-        if tables::dump(place, state_mask(&[]), &mut left, held).is_err() {
+        if tables::dump(place, state_mask(&holdable), &mut left, held).is_err() {
             return;
         }
     }
