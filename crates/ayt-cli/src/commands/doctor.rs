@@ -1,16 +1,14 @@
 //! `ayt doctor`.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use ayt_core::doctor::{examine, rules};
-use ayt_core::fact::Partial;
 use ayt_core::facts::HostFacts;
 use ayt_core::verdict::Verdict;
 use ayt_guard::collect::{Collect, Exact, collect};
 use ayt_guard::probe::Report;
 
-use super::probe::{ask, askable};
+use super::probe::{ask, askable, not_asked};
 use super::stop::Stop;
 use crate::args::DoctorArgs;
 use crate::exit::ExitCode;
@@ -18,8 +16,8 @@ use crate::failure::Failure;
 use crate::json;
 use crate::output::Output;
 use crate::output::page::Page;
+use crate::text;
 use crate::text::doctor::Looked;
-use crate::text::{self, number};
 
 /// Looks, asks if told to, and says what is wrong.
 pub(crate) fn run(args: &DoctorArgs, out: &mut Output) -> Result<ExitCode, Failure> {
@@ -92,24 +90,12 @@ fn tell_rules(args: &DoctorArgs, out: &mut Output, page: Page) -> io::Result<()>
 /// Puts what the probe said into the facts; what it could not say is a gap.
 fn with_verdicts(facts: HostFacts, report: Report) -> HostFacts {
     let mut parts = facts.into_parts();
-    let mut unknown: BTreeMap<String, usize> = BTreeMap::new();
-    for answer in report.answers {
-        if let Verdict::Unknown(why) = &answer.verdict {
-            // What ended by itself while it was looked at is no gap.
-            if !matches!(why, ayt_core::fact::Why::Vanished) {
-                *unknown.entry(why.to_string()).or_default() += 1;
-            }
-            continue;
-        }
-        parts.verdicts.insert(answer.cookie, answer.verdict);
-    }
+    parts.partial.extend(not_asked(&report));
     parts.partial.extend(report.partial);
-    parts
-        .partial
-        .extend(unknown.into_iter().map(|(why, count)| Partial {
-            what: format!("{} could not be asked", number::of(count, "connection")),
-            why,
-            remedy: "`ayt probe` shows which".to_owned(),
-        }));
+    for answer in report.answers {
+        if !matches!(answer.verdict, Verdict::Unknown(_)) {
+            parts.verdicts.insert(answer.cookie, answer.verdict);
+        }
+    }
     HostFacts::new(parts)
 }
