@@ -4,7 +4,7 @@ mod common;
 
 use ayt_testbed::{Need, Ns};
 use common::scene::Scene;
-use common::{Home, Nobody};
+use common::{Home, Nobody, run};
 
 #[test]
 fn a_clean_namespace_is_healthy() {
@@ -100,10 +100,32 @@ fn what_nobody_may_see_is_3_with_the_reason() {
         assert!(all.contains(reason), "{command}: {all}");
         assert!(all.contains("run as root"), "{command}: {all}");
     }
+    let row = nobody.ayt(&scene.host, "doctor --probe --json").row();
+    assert_eq!(
+        row["looked_at"]["asked"], 0,
+        "who has no owner is not asked"
+    );
     let row = nobody.ayt(&scene.host, "probe --json").exits(3).row();
     assert_eq!(row["verdict"], "unknown");
     assert!(row["verdict_unknown"].is_string());
     assert!(row["owners_unknown"].is_string());
+}
+
+#[test]
+fn a_namespace_that_may_not_be_entered_is_not_said_to_be_none() {
+    if !Need::root() {
+        return;
+    }
+    let ns = Ns::named(&format!("ayt-closed-{}", std::process::id())).expect("a name");
+    let name = ns.name().expect("it has one");
+    let here = Ns::new().expect("a namespace");
+    let nobody = Nobody::new();
+    let mut ayt = nobody.command();
+    ayt.args(["list", "--netns", name]);
+    let ran = here.run(|| run(&mut ayt)).exits(3);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.contains(name), "{}", ran.stderr);
+    assert!(ran.stderr.contains("CAP_SYS_ADMIN"), "{}", ran.stderr);
 }
 
 #[test]

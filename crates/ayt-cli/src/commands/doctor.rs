@@ -6,7 +6,7 @@ use ayt_core::doctor::{examine, rules};
 use ayt_core::facts::HostFacts;
 use ayt_core::verdict::Verdict;
 use ayt_guard::collect::{Collect, Exact, collect};
-use ayt_guard::probe::Report;
+use ayt_guard::probe::{Answer, Report};
 
 use super::probe::{ask, askable, not_asked};
 use super::stop::Stop;
@@ -46,7 +46,8 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut Output) -> Result<ExitCode, Failu
             .collect();
         let stop = Stop::watch();
         let report = ask(&facts, &targets, &args.ask.probe(), &stop, out);
-        asked = Some(targets.len());
+        let was_asked = |answer: &&Answer| answer.asks > 0;
+        asked = Some(report.answers.iter().filter(was_asked).count());
         exit = stop.exit().filter(|_| report.interrupted);
         facts = with_verdicts(facts, report);
     }
