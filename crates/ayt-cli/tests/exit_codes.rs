@@ -2,8 +2,10 @@
 
 mod common;
 
-use ayt_testbed::{Need, Ns};
-use common::scene::Scene;
+use std::process::{Command, Stdio};
+
+use ayt_testbed::{Need, Ns, eventually};
+use common::scene::{PATIENCE, Scene};
 use common::{Home, Nobody, run};
 
 #[test]
@@ -109,6 +111,46 @@ fn what_nobody_may_see_is_3_with_the_reason() {
     assert_eq!(row["verdict"], "unknown");
     assert!(row["verdict_unknown"].is_string());
     assert!(row["owners_unknown"].is_string());
+}
+
+/// Nobody sees what root holds, and all of a process of its own.
+#[test]
+fn what_others_hide_is_no_gap_of_a_look_at_a_process() {
+    if !Need::root() {
+        return;
+    }
+    let (scene, nobody) = (Scene::new("serve", 1), Nobody::new());
+    let server = scene.server.addr();
+    let connect = format!(
+        "exec 3<>/dev/tcp/{}/{}; read line",
+        server.ip(),
+        server.port()
+    );
+    let mut bash = Command::new("setpriv");
+    bash.args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .args(["bash", "-c", &connect])
+        .stdin(Stdio::piped());
+    let mut own = scene.host.spawn(&mut bash).expect("bash");
+    let line = format!("list --json --pid {}", own.id());
+    eventually("it has connected", PATIENCE, || {
+        !nobody.ayt(&scene.host, &line).rows().is_empty()
+    });
+    let seen = nobody.ayt(&scene.host, &line).exits(0);
+    assert_eq!(
+        (seen.row()["owners"][0]["fd"].as_u64(), &*seen.stderr),
+        (Some(3), "")
+    );
+    let both = format!("{line},{}", scene.server.pid());
+    assert!(
+        nobody
+            .ayt(&scene.host, &both)
+            .exits(3)
+            .stderr
+            .contains("hidden")
+    );
+    // Its input ends, and so does it.
+    drop(own.stdin.take());
+    own.wait().expect("its end");
 }
 
 #[test]

@@ -92,7 +92,12 @@ pub(super) fn attach(
     for owner in &owners {
         inodes.remove(&owner.inode);
     }
-    if !inodes.is_empty()
+    // Whoever asks for processes that were seen misses nothing of others.
+    let pids = &what.filter.pids;
+    let seen = |pid: &u32| scan.descriptors.contains_key(pid) && !scan.hidden.contains(pid);
+    let all_seen = !pids.is_empty() && pids.iter().all(seen);
+    if !all_seen
+        && !inodes.is_empty()
         && let Some(why) = why_hidden(&scan.hidden)
     {
         let held = parts.sockets.iter().filter(|socket| socket.inode != 0);
@@ -111,7 +116,8 @@ pub(super) fn attach(
         })
         .collect();
     // A look at named namespaces has all of them that it was asked for.
-    if scan.namespaces_hidden > 0 && what.filter.namespaces.is_empty() {
+    let whole = all_seen || !what.filter.namespaces.is_empty();
+    if scan.namespaces_hidden > 0 && !whole {
         parts.partial.push(Partial {
             what: match scan.namespaces_hidden {
                 1 => "the network namespace of 1 process is hidden".to_owned(),
