@@ -27,10 +27,10 @@ const QUICK_PASS: usize = 20_000;
 /// Where the tables show sockets newer than the pass over /proc, a second one
 /// finds their owners. (The pass has to come before the tables of other
 /// namespaces, to which it leads.) A list has to be quick, and goes without on
-/// a large host, where the second pass would be outrun as well, and where
-/// processes are hidden: theirs are the sockets without owners then.
+/// a large host, where the second pass would be outrun as well, and where many
+/// sockets are without owners and processes are hidden: they are theirs then.
 pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool) {
-    if !at_any_cost && (scan.owners.len() > QUICK_PASS || !scan.hidden.is_empty()) {
+    if !at_any_cost && scan.owners.len() > QUICK_PASS {
         return;
     }
     // The table of ayt's own namespace, the first, is read before the pass.
@@ -42,7 +42,8 @@ pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool
     for owner in &scan.owners {
         late.remove(&owner.inode);
     }
-    if late.is_empty() {
+    let theirs = !scan.hidden.is_empty() && late.len() > FEW;
+    if late.is_empty() || (theirs && !at_any_cost) {
         return;
     }
     // What cannot be read now was read before: nothing is lost.
@@ -90,6 +91,7 @@ pub(super) fn attach(
     for owner in &owners {
         inodes.remove(&owner.inode);
     }
+    leave_out_unasked(what, parts, &mut inodes);
     if !inodes.is_empty()
         && let Some(why) = why_hidden(&scan.hidden)
     {
@@ -171,9 +173,28 @@ fn keep_strays(what: &Collect, parts: &HostParts, strays: &mut Vec<Owner>) {
     });
 }
 
+/// Leaves those out that the look is not about. Who holds a socket is not asked:
+/// that is what is hidden.
+fn leave_out_unasked(what: &Collect, parts: &HostParts, unowned: &mut FxHashSet<u32>) {
+    let filter = &what.filter;
+    if filter.is_empty() || unowned.is_empty() {
+        return;
+    }
+    let wanted = |ns: NsId| {
+        let found = parts.namespaces.iter().find(|known| known.id == ns);
+        found.is_some_and(|ns| filter.wants_namespace(&ns.name, ns.inode))
+    };
+    for socket in &parts.sockets {
+        if unowned.contains(&socket.inode) && !(filter.matches_socket(socket) && wanted(socket.ns))
+        {
+            unowned.remove(&socket.inode);
+        }
+    }
+}
+
 /// So few sockets without an owner may be mere coming and going between the
 /// readings of the two sides, and a second reading of the tables is cheap.
-const FEW: usize = 256;
+const FEW: usize = 4_096;
 
 /// Leaves those out that have gone since the tables were read.
 fn leave_out_gone(places: &mut Places, parts: &HostParts, unowned: &mut FxHashSet<u32>) {
