@@ -28,11 +28,10 @@ const QUICK_PASS: usize = 20_000;
 /// Where the tables show sockets newer than the pass over /proc, a second one
 /// finds their owners. (The pass has to come before the tables of other
 /// namespaces, to which it leads.) A list has to be quick, and goes without on
-/// a large host, where the second pass would be outrun as well, and where most
-/// processes are hidden: theirs are the sockets without owners then.
+/// a large host, where the second pass would be outrun as well, and where many
+/// sockets are without owners and processes are hidden: they are theirs then.
 pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool) {
-    let mostly_hidden = scan.hidden.len() > scan.descriptors.len();
-    if !at_any_cost && (scan.owners.len() > QUICK_PASS || mostly_hidden) {
+    if !at_any_cost && scan.owners.len() > QUICK_PASS {
         return;
     }
     // The table of ayt's own namespace, the first, is read before the pass.
@@ -44,7 +43,8 @@ pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool
     for owner in &scan.owners {
         late.remove(&owner.inode);
     }
-    if late.is_empty() {
+    let theirs = !scan.hidden.is_empty() && late.len() > FEW;
+    if late.is_empty() || (theirs && !at_any_cost) {
         return;
     }
     // What cannot be read now was read before: nothing is lost.
@@ -100,8 +100,7 @@ pub(super) fn attach(
         && !inodes.is_empty()
         && let Some(why) = why_hidden(&scan.hidden)
     {
-        let held = parts.sockets.iter().filter(|socket| socket.inode != 0);
-        if inodes.len() <= FEW || held.count() <= QUICK_TABLE {
+        if inodes.len() <= FEW {
             leave_out_gone(places, parts, &mut inodes);
         }
         parts.partial.extend(hidden(inodes.len(), why));
@@ -182,11 +181,7 @@ fn keep_strays(what: &Collect, parts: &HostParts, strays: &mut Vec<Owner>) {
 
 /// So few sockets without an owner may be mere coming and going between the
 /// readings of the two sides, and a second reading of the tables is cheap.
-const FEW: usize = 256;
-
-/// A table of so many sockets with an inode is read again in milliseconds, however
-/// many of them have no owner.
-const QUICK_TABLE: usize = 10_000;
+const FEW: usize = 4_096;
 
 /// Leaves those out that have gone since the tables were read.
 fn leave_out_gone(places: &mut Places, parts: &HostParts, unowned: &mut FxHashSet<u32>) {
