@@ -26,8 +26,11 @@ use output::Output;
 fn main() -> std::process::ExitCode {
     let cli = Cli::parse();
     let mut out = Output::new(cli.global.color, cli.global.width);
-    let result = run(&cli.command, &mut out);
-    finish(result, &mut out).into()
+    let exit = run(&cli.command, &mut out).unwrap_or_else(|failure| {
+        out.error(&failure.to_string());
+        failure.exit()
+    });
+    exit.into()
 }
 
 fn run(command: &Command, out: &mut Output) -> Result<ExitCode, Failure> {
@@ -40,21 +43,5 @@ fn run(command: &Command, out: &mut Output) -> Result<ExitCode, Failure> {
         Command::Completions { shell } => commands::completions::run(*shell, out),
         Command::Man { dir } => commands::man::run(dir.as_deref(), out),
         Command::Docs { page } => commands::docs::run(*page, out),
-    }
-}
-
-/// Sends what is left, and tells a failure.
-fn finish(result: Result<ExitCode, Failure>, out: &mut Output) -> ExitCode {
-    let sent = std::io::Write::flush(out);
-    match result.and_then(|exit| sent.map(|()| exit).map_err(Failure::from)) {
-        Ok(exit) => exit,
-        // A reader that has left has what it wanted.
-        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
-            ExitCode::Healthy
-        }
-        Err(failure) => {
-            out.error(&failure.to_string());
-            failure.exit()
-        }
     }
 }

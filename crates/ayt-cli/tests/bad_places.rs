@@ -79,6 +79,37 @@ fn behind_hidepid_it_says_what_hides() {
     assert!(ran.stderr.contains("run as root"), "{}", ran.stderr);
 }
 
+/// A namespace of which only a process in it is known is read before it has its
+/// name. What is hidden there is no gap of a look at another.
+#[test]
+fn what_is_hidden_elsewhere_is_no_gap_of_a_look_at_one_namespace() {
+    if !Need::root() {
+        return;
+    }
+    let (elsewhere, here) = (Scene::new("serve", 1), Scene::new("serve", 1));
+    let home = Home::new();
+    // In a pid namespace of their own: ayt, and a process that leads elsewhere,
+    // but not the server there.
+    let inner = "nsenter --net=/proc/self/fd/3 sleep 60 & \
+        until [ \"$(readlink /proc/$!/ns/net)\" = \"$(readlink /proc/self/fd/3)\" ]; do :; done; \
+        \"$@\"";
+    let outer = format!(
+        "exec 3</proc/{}/ns/net; exec unshare --pid --fork --mount-proc sh -c '{inner}' sh \"$@\"",
+        elsewhere.server.pid()
+    );
+    let look = |netns: &str| {
+        let mut sh = Command::new("sh");
+        sh.args(["-ec", &outer, "sh", env!("CARGO_BIN_EXE_ayt")])
+            .args(["list", "--json", "--state", "LISTEN", "--netns", netns])
+            .env("AYT_RUNTIME_DIR", home.path());
+        here.host.run(|| run(&mut sh))
+    };
+    let seen = look(&elsewhere.netns()).exits(3);
+    assert!(seen.stderr.contains("owners of 1 socket "), "{seen:?}");
+    let seen = look("host").exits(3);
+    assert!(seen.stderr.contains("owners of 1 socket "), "{seen:?}");
+}
+
 /// Runs a command to which a system call is denied, where all these arguments
 /// have these values.
 fn denied(call: i64, error: i32, arguments: &[(u8, u64)], command: &mut Command) -> Ran {

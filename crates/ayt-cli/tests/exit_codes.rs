@@ -2,9 +2,11 @@
 
 mod common;
 
-use ayt_testbed::{Need, Ns};
-use common::scene::Scene;
-use common::{Home, Nobody};
+use std::process::{Command, Stdio};
+
+use ayt_testbed::{Need, Ns, eventually};
+use common::scene::{PATIENCE, Scene};
+use common::{Home, Nobody, run};
 
 #[test]
 fn a_clean_namespace_is_healthy() {
@@ -100,10 +102,72 @@ fn what_nobody_may_see_is_3_with_the_reason() {
         assert!(all.contains(reason), "{command}: {all}");
         assert!(all.contains("run as root"), "{command}: {all}");
     }
+    let row = nobody.ayt(&scene.host, "doctor --probe --json").row();
+    assert_eq!(
+        row["looked_at"]["asked"], 0,
+        "who has no owner is not asked"
+    );
     let row = nobody.ayt(&scene.host, "probe --json").exits(3).row();
     assert_eq!(row["verdict"], "unknown");
     assert!(row["verdict_unknown"].is_string());
     assert!(row["owners_unknown"].is_string());
+}
+
+/// Nobody sees what root holds, and all of a process of its own.
+#[test]
+fn what_others_hide_is_no_gap_of_a_look_at_a_process() {
+    if !Need::root() {
+        return;
+    }
+    let (scene, nobody) = (Scene::new("serve", 1), Nobody::new());
+    let server = scene.server.addr();
+    let connect = format!(
+        "exec 3<>/dev/tcp/{}/{}; read line",
+        server.ip(),
+        server.port()
+    );
+    let mut bash = Command::new("setpriv");
+    bash.args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .args(["bash", "-c", &connect])
+        .stdin(Stdio::piped());
+    let mut own = scene.host.spawn(&mut bash).expect("bash");
+    let line = format!("list --json --pid {}", own.id());
+    eventually("it has connected", PATIENCE, || {
+        !nobody.ayt(&scene.host, &line).rows().is_empty()
+    });
+    let seen = nobody.ayt(&scene.host, &line).exits(0);
+    assert_eq!(
+        (seen.row()["owners"][0]["fd"].as_u64(), &*seen.stderr),
+        (Some(3), "")
+    );
+    let both = format!("{line},{}", scene.server.pid());
+    assert!(
+        nobody
+            .ayt(&scene.host, &both)
+            .exits(3)
+            .stderr
+            .contains("hidden")
+    );
+    // Its input ends, and so does it.
+    drop(own.stdin.take());
+    own.wait().expect("its end");
+}
+
+#[test]
+fn a_namespace_that_may_not_be_entered_is_not_said_to_be_none() {
+    if !Need::root() {
+        return;
+    }
+    let ns = Ns::named(&format!("ayt-closed-{}", std::process::id())).expect("a name");
+    let name = ns.name().expect("it has one");
+    let here = Ns::new().expect("a namespace");
+    let nobody = Nobody::new();
+    let mut ayt = nobody.command();
+    ayt.args(["list", "--netns", name]);
+    let ran = here.run(|| run(&mut ayt)).exits(3);
+    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.contains(name), "{}", ran.stderr);
+    assert!(ran.stderr.contains("CAP_SYS_ADMIN"), "{}", ran.stderr);
 }
 
 #[test]

@@ -77,9 +77,11 @@ fn every_command_has_a_man_page_that_man_reads() {
             .env("LC_ALL", "C.UTF-8");
         let shown = run(&mut man).exits(0);
         assert_eq!(shown.stderr, "", "{name}");
-        for heading in ["NAME", "SYNOPSIS", "DESCRIPTION"] {
+        for heading in ["NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS"] {
             assert!(shown.stdout.contains(heading), "{name}: {heading}");
         }
+        let healthy = "\n       0      everything was looked at and is healthy";
+        assert!(shown.stdout.contains(healthy), "{name}: {}", shown.stdout);
     }
 }
 

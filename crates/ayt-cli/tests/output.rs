@@ -7,9 +7,29 @@ use std::process::{Command, Stdio};
 
 use ayt_testbed::{Need, Ns};
 use common::scene::Scene;
-use common::{Home, Ran, command, run};
+use common::{Home, Nobody, Ran, command, run};
 
 const ESC: char = '\u{1b}';
+
+/// Runs a command, reads its first line, and leaves: its exit code and what it
+/// said on standard error.
+fn leave_after_a_line(command: &mut Command) -> (Option<i32>, String) {
+    let mut ayt = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ayt starts");
+    let mut line = String::new();
+    let mut reader = BufReader::with_capacity(256, ayt.stdout.take().expect("a pipe"));
+    reader.read_line(&mut line).expect("a line");
+    drop(reader);
+    let mut errors = String::new();
+    let mut stderr = ayt.stderr.take().expect("a pipe");
+    stderr.read_to_string(&mut errors).expect("text");
+    let status = ayt.wait().expect("it ends");
+    assert!(!line.is_empty());
+    (status.code(), errors)
+}
 
 #[test]
 fn a_reader_that_leaves_early_is_left_in_peace() {
@@ -19,33 +39,34 @@ fn a_reader_that_leaves_early_is_left_in_peace() {
     // Far more than a pipe holds.
     let scene = Scene::new("serve", 400);
     let home = Home::new();
-    for arguments in [
+    let leave = |line: &str| {
+        let mut ayt = home.command();
+        ayt.args(line.split_whitespace()).arg(scene.netns());
+        leave_after_a_line(&mut ayt)
+    };
+    for line in [
         "list --json --netns",
         "list --netns",
         "probe --json --netns",
     ] {
-        let mut ayt = home
-            .command()
-            .args(arguments.split_whitespace())
-            .arg(scene.netns())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("ayt starts");
-        let mut line = String::new();
-        let mut reader = BufReader::with_capacity(256, ayt.stdout.take().expect("a pipe"));
-        reader.read_line(&mut line).expect("a line");
-        drop(reader);
-        let status = ayt.wait().expect("it ends");
-        let mut errors = String::new();
-        let mut stderr = ayt.stderr.take().expect("a pipe");
-        stderr.read_to_string(&mut errors).expect("text");
-        assert_eq!(
-            (status.code(), errors.as_str()),
-            (Some(0), ""),
-            "{arguments}"
-        );
-        assert!(!line.is_empty());
+        assert_eq!(leave(line), (Some(0), String::new()), "{line}");
+    }
+    // Nobody sees whose the sockets are, which is no matter of who reads.
+    let nobody = Nobody::new();
+    let mut ayt = nobody.command();
+    ayt.args(["list", "--json", "--netns", "host"]);
+    let (exit, errors) = scene.host.run(|| leave_after_a_line(&mut ayt));
+    assert_eq!(exit, Some(3), "{errors}");
+    assert!(errors.starts_with("not seen: owners of 401"), "{errors}");
+    // 0 would say that all are alive.
+    scene.cable.cable_pulled().expect("pulling");
+    for line in [
+        "probe --patience 2s --netns",
+        "probe --json --patience 2s --netns",
+        "doctor --json --probe --patience 2s --netns",
+        "reap --json --patience 2s --netns",
+    ] {
+        assert_eq!(leave(line), (Some(1), String::new()), "{line}");
     }
 }
 
@@ -62,6 +83,28 @@ fn a_full_disk_is_told() {
         "{}",
         ran.stderr
     );
+}
+
+#[test]
+fn a_full_disk_is_told_also_where_there_is_more_to_tell() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full");
+    if !Need::root() || full().is_err() {
+        return;
+    }
+    let scene = Scene::new("serve", 1);
+    let nobody = Nobody::new();
+    for line in ["list", "list --json", "probe", "doctor"] {
+        let mut ayt = nobody.command();
+        ayt.args(line.split_whitespace())
+            .args(["--netns", "host"])
+            .stdout(full().expect("it opens"));
+        let ran = scene.host.run(|| run(&mut ayt)).exits(2);
+        assert!(
+            ran.stderr.contains("error: standard output: No space left"),
+            "{line}: {}",
+            ran.stderr
+        );
+    }
 }
 
 /// `doctor --rules` with this environment and these arguments.

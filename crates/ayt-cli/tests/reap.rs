@@ -83,6 +83,34 @@ fn a_dry_run_shows_the_dead_and_leaves_them() {
     assert_eq!(scene.count(TcpState::Established), 2);
 }
 
+/// Clients that no program has accepted yet have no descriptor to ask through.
+#[test]
+fn what_could_not_be_asked_is_told_and_is_not_0_though_the_dead_are_gone() {
+    if !Need::root() {
+        return;
+    }
+    let (scene, home) = (Scene::new("serve", 1), Home::new());
+    let bind = format!("{}:0", scene.cable.v4(Side::A));
+    let stuck = Fixture::start(&scene.host, ["stuck-accept", "--bind", &bind]).expect("a server");
+    let to = stuck.addr().to_string();
+    let _clients = Fixture::start(&scene.peer, ["hold", &to, "--number", "3"]).expect("clients");
+    let waiting = || {
+        let rows = scene.host.tcp().expect("a table");
+        let row = |row: &&ayt_testbed::TcpRow| row.local == stuck.addr() && row.inode == 0;
+        rows.iter().filter(row).count()
+    };
+    eventually("two wait to be accepted", PATIENCE, || waiting() == 2);
+    scene.cable.cable_pulled().expect("pulling");
+    let line = format!("reap --patience 2s --netns {}", scene.netns());
+    let reason = "2 connections could not be asked";
+    let would = home.ayt(&line).exits(1);
+    assert!(would.stderr.contains(reason), "{would:?}");
+    let done = home.ayt(&format!("{line} --yes")).exits(3);
+    assert!(done.stdout.contains("2 connections destroyed"), "{done:?}");
+    assert!(done.stderr.contains(reason), "{done:?}");
+    assert_eq!(scene.accepted().len(), 0);
+}
+
 /// What stands between the first backticks of a remedy, without `ayt`.
 fn first_command(remedy: &Value) -> String {
     let remedy = remedy.as_str().expect("a text");

@@ -147,7 +147,7 @@ fn a_namespace_that_is_not_there_is_told_with_those_that_are() {
     let ran = ayt(["list", "--netns", "no-such-place"]).exits(2);
     assert!(
         ran.stderr
-            .contains("no network namespace is called no-such-place; there are: host"),
+            .contains("no network namespace is called `no-such-place`; there are: host"),
         "{}",
         ran.stderr
     );

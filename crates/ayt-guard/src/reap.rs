@@ -151,7 +151,12 @@ fn look(place: &mut Place, socket: &Socket) -> Now {
                         error: error.to_string(),
                     }),
                 },
-                Err(_) => Now::Gone,
+                // ENOENT; ESTALE: another connection has the addresses now.
+                Err(2 | 116) => Now::Gone,
+                Err(other) => Now::Unknown(Why::Failed {
+                    operation: "look for it after".to_owned(),
+                    error: std::io::Error::from_raw_os_error(other).to_string(),
+                }),
             };
         });
     match asked {

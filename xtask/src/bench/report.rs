@@ -109,10 +109,12 @@ impl Bar {
 }
 
 impl Report {
-    pub(super) fn new(command: &'static str) -> Self {
+    /// Watches for two seconds whether others are at work: to be called after
+    /// the build and before anything of the benchmark runs.
+    pub(super) fn begin(command: &'static str) -> Self {
         Self {
             command,
-            busy: machine::load().is_some_and(|load| load > 0.5),
+            busy: machine::is_busy(),
             sections: Vec::new(),
             bars: Vec::new(),
             unmeasured: Vec::new(),

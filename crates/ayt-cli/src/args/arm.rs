@@ -11,7 +11,8 @@ use super::{FilterArgs, Json, values};
 pub(super) const HELP: &str = "\
 Sets keepalive on live sockets of running processes, without a restart, and \
 shows the settings before and after as read back from the kernel. A journal of \
-the old values lets `ayt arm --disarm` take it back.
+the old values (AYT_RUNTIME_DIR in `ayt --help`) lets `ayt arm --disarm` take it \
+back.
 
 60/5/3 means: after 60 s without a byte ask every 5 s, and give up after 3 \
 unanswered asks: an idle dead peer is found after 60 + 5 × 3 = 75 s. With a user \

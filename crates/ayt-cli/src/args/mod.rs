@@ -33,12 +33,18 @@ Exit status:
   0  everything was looked at and is healthy, or was done as asked
   1  something was found: a finding, a dead or suspect connection
   2  usage, or what was asked for failed
-  3  could not look, or only in part and found nothing in it
+  3  could not look; or only in part, and found nothing in it, or armed or
+     destroyed all it found
   130, 143  stopped by SIGINT or SIGTERM; what was known by then was printed
 
+A reader that leaves early (ayt list | head) changes none of these.
+
 Environment:
-  NO_COLOR         no colours, whatever its value
-  AYT_RUNTIME_DIR  journals of probe and arm [default: /run/ayt for root]";
+  NO_COLOR         set and not empty: no colours
+  AYT_RUNTIME_DIR  the folder, an absolute path, for the journals of probe and
+                   arm and for the lock that all ayts on a host must share
+                   [default: /run/ayt for root; for others $XDG_RUNTIME_DIR/ayt,
+                   or /tmp/ayt-UID]";
 
 /// Find dead TCP connections, say why, clear them
 #[derive(Debug, Parser)]

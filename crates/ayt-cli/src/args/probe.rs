@@ -19,13 +19,18 @@ followed) or `unanswered` (three asks and all patience: half-open); `suspect` \
 when stopped early; `unknown` with the reason.
 
 A probe ends nothing that lives and puts back what it touches, even when it is \
-killed: the next run does. It costs the peer a few bytes, may wake a radio, and \
+killed: the next run does, by a journal (AYT_RUNTIME_DIR in `ayt --help`). It costs the peer a few bytes, may wake a radio, and \
 refreshes the entries of NATs on the way.";
 
 const ENGINES: &str = "\
 Ask only by `repair` (at once, also with data in flight; needs CAP_NET_ADMIN) or \
 by `keepalive` (idle connections of the same user; refused where it could hurt). \
 By default each connection is asked in the best way it allows.";
+
+const PATIENCE: &str = "\
+Silence that is death [default: 5s, or 4 × RTO if more]. Less than 1.5s is taken \
+as 1.5s: a living peer answers such asks only twice a second, and another ayt may \
+have had the answer.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -60,8 +65,13 @@ pub(crate) struct AskArgs {
     /// Ask at most so many times a second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rate: Option<u32>,
-    /// Silence that is death [default: 5s, or 4 × RTO if more]
-    #[arg(long, value_name = "TIME", value_parser = values::positive_duration)]
+    /// Silence that is death [5s, or 4 × RTO; 1.5s or more]
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = values::positive_duration,
+        long_help = PATIENCE
+    )]
     patience: Option<Duration>,
 }
 

@@ -21,6 +21,9 @@ The kernel exports no age. --close-wait-over and --fin-wait-2-over go by the tim
 since the peer was last heard, a lower bound, and so by nothing that was just \
 asked.
 
+With --yes the exit status is 0 only if everything was looked at, or the \
+connections were named, and nothing that was to go is left.
+
 Needs CAP_NET_ADMIN.";
 
 const EXAMPLES: &str = "\

@@ -15,7 +15,7 @@ use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::json;
 use crate::output::Output;
-use crate::text;
+use crate::text::{self, style};
 
 /// Arms or disarms what matches.
 pub(crate) fn run(args: &ArmArgs, out: &mut Output) -> Result<ExitCode, Failure> {
@@ -40,27 +40,40 @@ pub(crate) fn run(args: &ArmArgs, out: &mut Output) -> Result<ExitCode, Failure>
         .iter()
         .filter_map(|socket| Some((socket, *by_cookie.get(&socket.cookie)?)))
         .collect();
-    if args.json.json {
-        rows.iter().try_for_each(|(socket, armed)| {
-            json::armed(out.buffer(), &facts, socket, armed, args.dry_run);
-            out.row_done()
-        })?;
-    } else {
-        let page = out.page();
-        text::arm::write(out, page, &facts, &rows, args.dry_run)?;
-    }
-    out.partial(&facts.partial);
     if rows.is_empty() && what.is_some() {
-        return Err(Failure::Usage(
-            "no connection matches the filter: nothing was armed".to_owned(),
-        ));
+        out.partial(&facts.partial);
+        let nothing = "no connection matches the filter: nothing was armed";
+        if facts.partial.is_empty() {
+            return Err(Failure::Usage(nothing.to_owned()));
+        }
+        out.note("note", style::WARNING, nothing);
+        return Ok(ExitCode::Partial);
     }
+    out.print(|out, page| {
+        if args.json.json {
+            return rows.iter().try_for_each(|(socket, armed)| {
+                json::armed(out.buffer(), &facts, socket, armed, args.dry_run);
+                out.row_done()
+            });
+        }
+        text::arm::write(out, page, &facts, &rows, args.dry_run)
+    })?;
+    out.partial(&facts.partial);
+    // Disarming is done when what the journal names is: the rest is no matter.
+    Ok(exit(&armed, what.is_some() && !facts.partial.is_empty()))
+}
+
+/// 0 only where all that matches was seen and is armed.
+fn exit(armed: &[Armed], partial: bool) -> ExitCode {
     // What closed while it was looked at was not refused.
-    let mut refused = armed.iter().filter_map(|one| one.refused.as_ref());
-    if refused.any(|why| *why != Why::Vanished) {
-        return Ok(ExitCode::Failure);
+    let refused = |one: &Armed| {
+        let why = one.refused.as_ref();
+        why.is_some_and(|why| *why != Why::Vanished)
+    };
+    if armed.iter().any(refused) {
+        return ExitCode::Failure;
     }
-    Ok(ExitCode::Healthy)
+    ExitCode::of_look(false, partial)
 }
 
 /// Sockets that can carry keepalive. Listeners only when they are asked for by
@@ -74,4 +87,28 @@ fn targets(facts: &HostFacts, filter: &Filter, disarm: bool) -> Vec<usize> {
     (0..facts.sockets.len())
         .filter(|&at| wanted(&facts.sockets[at]))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ayt_core::fact::Fact;
+
+    use super::*;
+
+    #[test]
+    fn only_what_was_all_seen_and_done_is_0() {
+        let armed = |refused: Option<Why>| Armed {
+            cookie: Cookie(1),
+            owner: None,
+            before: Fact::Unknown(Why::NotAsked),
+            after: Fact::Unknown(Why::NotAsked),
+            changed: refused.is_none(),
+            refused,
+        };
+        let (done, closed) = (armed(None), armed(Some(Why::Vanished)));
+        let hidden = armed(Some(Why::OwnerHidden));
+        assert_eq!(exit(&[done.clone(), closed.clone()], false).number(), 0);
+        assert_eq!(exit(&[done.clone(), closed], true).number(), 3);
+        assert_eq!(exit(&[done, hidden], true).number(), 2);
+    }
 }

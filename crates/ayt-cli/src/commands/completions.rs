@@ -14,7 +14,7 @@ use crate::output::Output;
 pub(crate) fn run(shell: Shell, out: &mut Output) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut visible(), "ayt", &mut script);
-    out.write_all(&script)?;
+    out.print(|out, _| out.write_all(&script))?;
     Ok(ExitCode::Healthy)
 }
 

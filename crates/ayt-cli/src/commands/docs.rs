@@ -26,7 +26,7 @@ pub(crate) fn run(page: PageName, out: &mut Output) -> Result<ExitCode, Failure>
         PageName::Cli => cli(),
         PageName::Rules => rules_page(),
     };
-    out.write_all(text.as_bytes())?;
+    out.print(|out, _| out.write_all(text.as_bytes()))?;
     Ok(ExitCode::Healthy)
 }
 

@@ -1,45 +1,28 @@
 //! `ayt doctor`.
 
-use std::collections::BTreeMap;
+use std::io;
 
 use ayt_core::doctor::{examine, rules};
-use ayt_core::fact::Partial;
 use ayt_core::facts::HostFacts;
 use ayt_core::verdict::Verdict;
 use ayt_guard::collect::{Collect, Exact, collect};
-use ayt_guard::probe::Report;
+use ayt_guard::probe::{Answer, Report};
 
-use super::probe::{ask, askable};
+use super::probe::{ask, askable, not_asked};
 use super::stop::Stop;
 use crate::args::DoctorArgs;
 use crate::exit::ExitCode;
 use crate::failure::Failure;
 use crate::json;
 use crate::output::Output;
+use crate::output::page::Page;
+use crate::text;
 use crate::text::doctor::Looked;
-use crate::text::{self, number};
 
 /// Looks, asks if told to, and says what is wrong.
 pub(crate) fn run(args: &DoctorArgs, out: &mut Output) -> Result<ExitCode, Failure> {
-    if let Some(rule) = args.explain {
-        if args.json.json {
-            json::rule(out.buffer(), rule);
-            out.row_done()?;
-        } else {
-            let page = out.page();
-            text::rules::explain(out, page, rule)?;
-        }
-        return Ok(ExitCode::Healthy);
-    }
-    if args.rules {
-        if args.json.json {
-            rules::ALL
-                .iter()
-                .for_each(|rule| json::rule(out.buffer(), rule));
-        } else {
-            let page = out.page();
-            text::rules::list(out, page, rules::ALL)?;
-        }
+    if args.explain.is_some() || args.rules {
+        out.print(|out, page| tell_rules(args, out, page))?;
         return Ok(ExitCode::Healthy);
     }
     let chosen = args.chosen();
@@ -63,7 +46,8 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut Output) -> Result<ExitCode, Failu
             .collect();
         let stop = Stop::watch();
         let report = ask(&facts, &targets, &args.ask.probe(), &stop, out);
-        asked = Some(targets.len());
+        let was_asked = |answer: &&Answer| answer.asks > 0;
+        asked = Some(report.answers.iter().filter(was_asked).count());
         exit = stop.exit().filter(|_| report.interrupted);
         facts = with_verdicts(facts, report);
     }
@@ -75,13 +59,13 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut Output) -> Result<ExitCode, Failu
         rules: chosen.len(),
         asked,
     };
-    if args.json.json {
-        json::diagnosis(out.buffer(), &facts, &diagnosis, &looked);
-        out.row_done()?;
-    } else {
-        let page = out.page();
-        text::doctor::write(out, page, &facts, &diagnosis, &looked)?;
-    }
+    out.print(|out, page| {
+        if args.json.json {
+            json::diagnosis(out.buffer(), &facts, &diagnosis, &looked);
+            return Ok(());
+        }
+        text::doctor::write(out, page, &facts, &diagnosis, &looked)
+    })?;
     Ok(exit.unwrap_or_else(|| {
         ExitCode::of_look(
             !diagnosis.findings.is_empty(),
@@ -90,27 +74,29 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut Output) -> Result<ExitCode, Failu
     }))
 }
 
+/// Explains one rule, or lists them all.
+fn tell_rules(args: &DoctorArgs, out: &mut Output, page: Page) -> io::Result<()> {
+    match (args.explain, args.json.json) {
+        (Some(rule), true) => json::rule(out.buffer(), rule),
+        (Some(rule), false) => text::rules::explain(out, page, rule)?,
+        (None, true) => {
+            let all = rules::ALL.iter();
+            all.for_each(|rule| json::rule(out.buffer(), rule));
+        }
+        (None, false) => text::rules::list(out, page, rules::ALL)?,
+    }
+    Ok(())
+}
+
 /// Puts what the probe said into the facts; what it could not say is a gap.
 fn with_verdicts(facts: HostFacts, report: Report) -> HostFacts {
     let mut parts = facts.into_parts();
-    let mut unknown: BTreeMap<String, usize> = BTreeMap::new();
-    for answer in report.answers {
-        if let Verdict::Unknown(why) = &answer.verdict {
-            // What ended by itself while it was looked at is no gap.
-            if !matches!(why, ayt_core::fact::Why::Vanished) {
-                *unknown.entry(why.to_string()).or_default() += 1;
-            }
-            continue;
-        }
-        parts.verdicts.insert(answer.cookie, answer.verdict);
-    }
+    parts.partial.extend(not_asked(&report));
     parts.partial.extend(report.partial);
-    parts
-        .partial
-        .extend(unknown.into_iter().map(|(why, count)| Partial {
-            what: format!("{} could not be asked", number::of(count, "connection")),
-            why,
-            remedy: "`ayt probe` shows which".to_owned(),
-        }));
+    for answer in report.answers {
+        if !matches!(answer.verdict, Verdict::Unknown(_)) {
+            parts.verdicts.insert(answer.cookie, answer.verdict);
+        }
+    }
     HostFacts::new(parts)
 }

@@ -32,13 +32,12 @@ pub(crate) fn run(args: &ListArgs, out: &mut Output) -> Result<ExitCode, Failure
         None if args.json.json => {}
         None => sort(&facts, &mut shown, SortColumn::State, false),
     }
-    let printed = if args.json.json {
-        rows(out, &facts, &shown)
-    } else {
-        let page = out.page();
+    out.print(|out, page| {
+        if args.json.json {
+            return rows(out, &facts, &shown);
+        }
         text::list::write(out, page, &facts, &shown)
-    };
-    printed?;
+    })?;
     out.partial(&facts.partial);
     Ok(ExitCode::of_look(false, !facts.partial.is_empty()))
 }

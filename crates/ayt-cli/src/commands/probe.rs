@@ -1,5 +1,8 @@
 //! `ayt probe`, and asking as other commands do it.
 
+use std::collections::BTreeMap;
+
+use ayt_core::fact::{Partial, Why};
 use ayt_core::facts::{HostFacts, Socket};
 use ayt_core::verdict::Verdict;
 use ayt_guard::collect::{Collect, Exact, collect};
@@ -30,15 +33,15 @@ pub(crate) fn run(args: &ProbeArgs, out: &mut Output) -> Result<ExitCode, Failur
         .filter_map(|&at| facts.sockets.get(at))
         .zip(&report.answers)
         .collect();
-    if args.json.json {
-        answers.iter().try_for_each(|(socket, answer)| {
-            json::answer(out.buffer(), &facts, socket, answer);
-            out.row_done()
-        })?;
-    } else {
-        let page = out.page();
-        text::probe::write(out, page, &facts, &answers)?;
-    }
+    out.print(|out, page| {
+        if args.json.json {
+            return answers.iter().try_for_each(|(socket, answer)| {
+                json::answer(out.buffer(), &facts, socket, answer);
+                out.row_done()
+            });
+        }
+        text::probe::write(out, page, &facts, &answers)
+    })?;
     if report.answers.iter().any(|answer| answer.verdict.is_dead()) {
         out.hint("`ayt reap` with the same filter destroys the dead; `ayt doctor` says more");
     }
@@ -47,13 +50,37 @@ pub(crate) fn run(args: &ProbeArgs, out: &mut Output) -> Result<ExitCode, Failur
     if let Some(exit) = stop.exit().filter(|_| report.interrupted) {
         return Ok(exit);
     }
-    let of_kind =
-        |kind: fn(&Verdict) -> bool| report.answers.iter().any(|answer| kind(&answer.verdict));
-    let found = of_kind(|verdict| matches!(verdict, Verdict::Dead(_) | Verdict::Suspect(_)));
-    let partial = !facts.partial.is_empty()
-        || !report.partial.is_empty()
-        || of_kind(|verdict| matches!(verdict, Verdict::Unknown(_)));
-    Ok(ExitCode::of_look(found, partial))
+    Ok(exit(&facts, &report))
+}
+
+fn exit(facts: &HostFacts, report: &Report) -> ExitCode {
+    let bad = |verdict: &Verdict| matches!(verdict, Verdict::Dead(_) | Verdict::Suspect(_));
+    let found = report.answers.iter().any(|answer| bad(&answer.verdict));
+    ExitCode::of_look(found, is_partial(facts, report))
+}
+
+/// Something could not be seen, or not be asked.
+pub(super) fn is_partial(facts: &HostFacts, report: &Report) -> bool {
+    !facts.partial.is_empty() || !report.partial.is_empty() || !not_asked(report).is_empty()
+}
+
+/// The connections that could not be asked, by reason, for commands that do not
+/// show each. What ended by itself while it was looked at is no gap.
+pub(super) fn not_asked(report: &Report) -> Vec<Partial> {
+    let mut counted: BTreeMap<String, usize> = BTreeMap::new();
+    for answer in &report.answers {
+        match &answer.verdict {
+            Verdict::Unknown(Why::Vanished) => {}
+            Verdict::Unknown(why) => *counted.entry(why.to_string()).or_default() += 1,
+            _ => {}
+        }
+    }
+    let told = counted.into_iter().map(|(why, count)| Partial {
+        what: format!("{} could not be asked", number::of(count, "connection")),
+        why,
+        remedy: "`ayt probe` shows which".to_owned(),
+    });
+    told.collect()
 }
 
 /// The connections whose peers can be asked.
@@ -92,4 +119,44 @@ pub(super) fn ask(
         out.note("note", style::QUIET, &text);
     }
     report
+}
+
+#[cfg(test)]
+mod tests {
+    use ayt_core::cause::Cause;
+    use ayt_core::facts::{Cookie, HostParts};
+    use ayt_guard::probe::Answer;
+
+    use super::*;
+
+    fn report(verdicts: &[Verdict]) -> Report {
+        let answer = |verdict: &Verdict| Answer {
+            cookie: Cookie(1),
+            verdict: verdict.clone(),
+            engine: None,
+            asks: 0,
+            pinned: Vec::new(),
+            probes_raised: 0,
+        };
+        Report {
+            answers: verdicts.iter().map(answer).collect(),
+            ..Report::default()
+        }
+    }
+
+    #[test]
+    fn what_closed_meanwhile_is_no_gap_and_what_could_not_be_asked_is() {
+        let facts = HostFacts::new(HostParts::default());
+        let exit = |verdicts: &[Verdict]| exit(&facts, &report(verdicts)).number();
+        let alive = Verdict::Alive { rtt: None };
+        let gone = Verdict::Unknown(Why::Vanished);
+        let hidden = Verdict::Unknown(Why::OwnerHidden);
+        let dead = Verdict::Dead(Cause::Unanswered);
+        assert_eq!(exit(&[alive.clone(), gone.clone()]), 0);
+        assert_eq!(exit(&[alive, hidden.clone()]), 3);
+        assert_eq!(exit(&[gone.clone(), hidden.clone(), dead]), 1);
+        let told = not_asked(&report(&[gone, hidden.clone(), hidden]));
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].what, "2 connections could not be asked");
+    }
 }

@@ -9,7 +9,7 @@ use ayt_guard::probe::Report;
 use ayt_guard::reap::{Order, Outcome, reap};
 
 use super::demand_filter;
-use super::probe::ask;
+use super::probe::{ask, is_partial, not_asked};
 use super::stop::Stop;
 use crate::args::{Named, ReapArgs};
 use crate::exit::ExitCode;
@@ -68,7 +68,15 @@ pub(crate) fn run(args: &ReapArgs, out: &mut Output) -> Result<ExitCode, Failure
             reaped: reaped.as_ref().and_then(|reaped| reaped.get(nth)),
         })
         .collect();
-    print(args, out, &facts, &rows)?;
+    out.print(|out, page| {
+        if args.json.json {
+            return rows.iter().try_for_each(|row| {
+                json::reaped(out.buffer(), &facts, row);
+                out.row_done()
+            });
+        }
+        text::reap::write(out, page, &facts, &rows)
+    })?;
     if reset > 0 {
         let text = format!(
             "{} ended when asked: the peers did not know them any more (RST)",
@@ -78,49 +86,23 @@ pub(crate) fn run(args: &ReapArgs, out: &mut Output) -> Result<ExitCode, Failure
     }
     out.partial(&facts.partial);
     out.partial(&report.partial);
-    Ok(exit(&facts, &report, &rows))
+    out.partial(&not_asked(&report));
+    // Those that are named are looked at whatever else is hidden.
+    let partial = args.connection.is_empty() && is_partial(&facts, &report);
+    Ok(exit(&rows, partial))
 }
 
-fn print(
-    args: &ReapArgs,
-    out: &mut Output,
-    facts: &HostFacts,
-    rows: &[Row<'_>],
-) -> Result<(), Failure> {
-    if args.json.json {
-        rows.iter().try_for_each(|row| {
-            json::reaped(out.buffer(), facts, row);
-            out.row_done()
-        })?;
-    } else {
-        let page = out.page();
-        text::reap::write(out, page, facts, rows)?;
-    }
-    Ok(())
-}
-
-fn exit(facts: &HostFacts, report: &Report, rows: &[Row<'_>]) -> ExitCode {
-    let failed = rows.iter().any(|row| {
-        matches!(
-            row.outcome(),
-            Some(Outcome::Refused(_) | Outcome::StillThere)
-        )
-    });
-    if failed {
+/// 0 only where all was looked at and what was dead is gone.
+fn exit(rows: &[Row<'_>], partial: bool) -> ExitCode {
+    let failed = |row: &Row<'_>| {
+        let outcome = row.outcome();
+        matches!(outcome, Some(Outcome::Refused(_) | Outcome::StillThere))
+    };
+    if rows.iter().any(failed) {
         return ExitCode::Failure;
     }
     let waiting = rows.iter().any(|row| row.reaped.is_none());
-    let partial = !facts.partial.is_empty()
-        || !report.partial.is_empty()
-        || report
-            .answers
-            .iter()
-            .any(|answer| matches!(answer.verdict, Verdict::Unknown(_)));
-    match (rows.is_empty(), waiting) {
-        (true, _) => ExitCode::of_look(false, partial),
-        (false, true) => ExitCode::Findings,
-        (false, false) => ExitCode::Healthy,
-    }
+    ExitCode::of_look(waiting, partial)
 }
 
 /// Index, reason and verdict of a candidate.
@@ -157,7 +139,7 @@ fn choose<'v>(
             // By age alone: asked, it would have been heard just now, and look
             // young for ever.
             TcpState::CloseWait if args.close_wait_over.is_some() => {}
-            state if state.can_be_asked() && socket.inode != 0 => to_ask.push(at),
+            state if state.can_be_asked() => to_ask.push(at),
             _ => {}
         }
     }

@@ -1,6 +1,6 @@
 //! Owns standard output and standard error. Everything ayt prints goes through
-//! here, so that a reader who leaves early (`ayt list | head`) ends the printing
-//! and nothing else.
+//! [`Output::print`], so that a reader who leaves early (`ayt list | head`) ends
+//! the printing and nothing else.
 
 pub(crate) mod page;
 pub(crate) mod progress;
@@ -35,11 +35,6 @@ impl Output {
         }
     }
 
-    /// How text on standard output is laid out.
-    pub(crate) const fn page(&self) -> Page {
-        self.page
-    }
-
     /// How text on standard error is laid out.
     pub(crate) const fn error_page(&self) -> Page {
         self.error_page
@@ -49,6 +44,26 @@ impl Output {
     /// [`Self::row_done`] after it.
     pub(crate) const fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
+    }
+
+    /// Prints what a command has found, all of it. A reader that has left has
+    /// what it wanted: the printing ends early, and what the command found still
+    /// makes the exit code.
+    ///
+    /// # Errors
+    /// What the kernel says otherwise, such as that the disk is full.
+    pub(crate) fn print(
+        &mut self,
+        write: impl FnOnce(&mut Self, Page) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let page = self.page;
+        match write(self, page).and_then(|()| self.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.buffer.clear();
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     /// Passes the buffer on once it holds a piece.
@@ -81,10 +96,8 @@ impl Output {
         self.note("error", style::ERROR, text);
     }
 
-    /// A remark, on standard error, after what is already on its way to
-    /// standard output.
+    /// A remark, on standard error.
     pub(crate) fn note(&mut self, label: &str, style: anstyle::Style, text: &str) {
-        let _ = self.flush();
         let label = self.error_page.paint(style, label);
         // Nobody is left to tell when standard error is gone as well.
         let _ = writeln!(io::stderr(), "{label}: {}", visible(text));

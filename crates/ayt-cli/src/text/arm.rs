@@ -13,33 +13,13 @@ use super::{cells, notes, number, style};
 use crate::output::page::Page;
 
 const COLUMNS: [Column; 7] = [
-    Column {
-        title: "PEER",
-        align: Align::Left,
-        importance: 9,
-        cut: Cut::To(15),
-    },
-    Column {
-        title: "LOCAL",
-        align: Align::Left,
-        importance: 5,
-        cut: Cut::ToPort,
-    },
+    cells::PEER,
+    cells::LOCAL,
     cells::OWNER[0],
     cells::OWNER[1],
     cells::OWNER[2],
-    Column {
-        title: "BEFORE",
-        align: Align::Left,
-        importance: 8,
-        cut: Cut::Never,
-    },
-    Column {
-        title: "AFTER",
-        align: Align::Left,
-        importance: 10,
-        cut: Cut::Never,
-    },
+    Column::new("BEFORE", Align::Left, 8, Cut::Never),
+    Column::new("AFTER", Align::Left, 10, Cut::Never),
 ];
 
 /// Writes what came of each socket, and a summary.

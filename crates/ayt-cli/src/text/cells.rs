@@ -63,26 +63,17 @@ pub(crate) fn owners(row: &mut Row, facts: &HostFacts, owners: &[Owner]) {
     }
 }
 
+/// The peer's [`address`], where the table is about peers.
+pub(crate) const PEER: Column = Column::new("PEER", Align::Left, 9, Cut::To(15));
+
+/// This side's [`address`], in such a table.
+pub(crate) const LOCAL: Column = Column::new("LOCAL", Align::Left, 5, Cut::ToPort);
+
 /// The columns that [`owners`] fills.
 pub(crate) const OWNER: [Column; 3] = [
-    Column {
-        title: "COMMAND",
-        align: Align::Left,
-        importance: 8,
-        cut: Cut::To(8),
-    },
-    Column {
-        title: "PID",
-        align: Align::Right,
-        importance: 8,
-        cut: Cut::Never,
-    },
-    Column {
-        title: "FD",
-        align: Align::Right,
-        importance: 4,
-        cut: Cut::Never,
-    },
+    Column::new("COMMAND", Align::Left, 8, Cut::To(8)),
+    Column::new("PID", Align::Right, 8, Cut::Never),
+    Column::new("FD", Align::Right, 4, Cut::Never),
 ];
 
 /// The command of an owner, `?` where it has gone.

@@ -10,28 +10,19 @@ use super::table::{self, Align, Column, Cut, Row};
 use super::{cells, notes, number, style};
 use crate::output::page::Page;
 
-const fn column(title: &'static str, align: Align, importance: u8, cut: Cut) -> Column {
-    Column {
-        title,
-        align,
-        importance,
-        cut,
-    }
-}
-
 const COLUMNS: [Column; 12] = [
-    column("STATE", Align::Left, 10, Cut::Never),
-    column("LOCAL", Align::Left, 9, Cut::ToPort),
-    column("PEER", Align::Left, 11, Cut::To(15)),
+    Column::new("STATE", Align::Left, 10, Cut::Never),
+    Column::new("LOCAL", Align::Left, 9, Cut::ToPort),
+    Column::new("PEER", Align::Left, 11, Cut::To(15)),
     cells::OWNER[0],
     cells::OWNER[1],
     cells::OWNER[2],
-    column("KEEPALIVE", Align::Left, 6, Cut::Never),
-    column("IDLE/ACK", Align::Right, 7, Cut::Never),
-    column("RECV/SEND", Align::Right, 5, Cut::Never),
-    column("RETR", Align::Right, 2, Cut::Never),
-    column("TIMER", Align::Left, 3, Cut::Never),
-    column("NETNS", Align::Left, 1, Cut::To(8)),
+    Column::new("KEEPALIVE", Align::Left, 6, Cut::Never),
+    Column::new("IDLE/ACK", Align::Right, 7, Cut::Never),
+    Column::new("RECV/SEND", Align::Right, 5, Cut::Never),
+    Column::new("RETR", Align::Right, 2, Cut::Never),
+    Column::new("TIMER", Align::Left, 3, Cut::Never),
+    Column::new("NETNS", Align::Left, 1, Cut::To(8)),
 ];
 
 /// Writes the sockets `shown` (indexes) as a table, and on a terminal a summary.

@@ -13,39 +13,14 @@ use super::{cells, notes, number, style};
 use crate::output::page::Page;
 
 const COLUMNS: [Column; 8] = [
-    Column {
-        title: "VERDICT",
-        align: Align::Left,
-        importance: 10,
-        cut: Cut::Never,
-    },
-    Column {
-        title: "PEER",
-        align: Align::Left,
-        importance: 9,
-        cut: Cut::To(15),
-    },
-    Column {
-        title: "LOCAL",
-        align: Align::Left,
-        importance: 5,
-        cut: Cut::ToPort,
-    },
+    Column::new("VERDICT", Align::Left, 10, Cut::Never),
+    cells::PEER,
+    cells::LOCAL,
     cells::OWNER[0],
     cells::OWNER[1],
     cells::OWNER[2],
-    Column {
-        title: "HEARD",
-        align: Align::Right,
-        importance: 7,
-        cut: Cut::Never,
-    },
-    Column {
-        title: "ASKED",
-        align: Align::Left,
-        importance: 1,
-        cut: Cut::Never,
-    },
+    Column::new("HEARD", Align::Right, 7, Cut::Never),
+    Column::new("ASKED", Align::Left, 1, Cut::Never),
 ];
 
 /// Writes the answers, dead first, then suspect, unknown, alive; after them a

@@ -74,30 +74,10 @@ impl Row<'_> {
 }
 
 const COLUMNS: [Column; 7] = [
-    Column {
-        title: "OUTCOME",
-        align: Align::Left,
-        importance: 10,
-        cut: Cut::Never,
-    },
-    Column {
-        title: "WHY",
-        align: Align::Left,
-        importance: 7,
-        cut: Cut::Never,
-    },
-    Column {
-        title: "PEER",
-        align: Align::Left,
-        importance: 9,
-        cut: Cut::To(15),
-    },
-    Column {
-        title: "LOCAL",
-        align: Align::Left,
-        importance: 5,
-        cut: Cut::ToPort,
-    },
+    Column::new("OUTCOME", Align::Left, 10, Cut::Never),
+    Column::new("WHY", Align::Left, 7, Cut::Never),
+    cells::PEER,
+    cells::LOCAL,
     cells::OWNER[0],
     cells::OWNER[1],
     cells::OWNER[2],

@@ -32,6 +32,17 @@ pub(crate) struct Column {
     pub(crate) cut: Cut,
 }
 
+impl Column {
+    pub(crate) const fn new(title: &'static str, align: Align, importance: u8, cut: Cut) -> Self {
+        Self {
+            title,
+            align,
+            importance,
+            cut,
+        }
+    }
+}
+
 /// How far the cells of a column may be cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cut {

@@ -4,10 +4,12 @@
 //! A rule is one file under `rules/` with one `RULE` constant, registered by its
 //! name in [`rules`]. Rules only read: no clock, no I/O.
 
+mod by_process;
 mod finding;
 mod group;
 mod guard;
 mod limits;
+mod overdue;
 pub mod rules;
 
 pub use finding::{Connection, Evidence, Finding, Severity, Value};

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use ayt_core::facts::{Cookie, Owner};
 use ayt_core::keepalive::Keepalive;
 use ayt_sys::{SysError, boot_id};
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 /// One armed socket.
@@ -88,8 +89,13 @@ impl Entry {
 pub(super) struct Journal {
     path: PathBuf,
     boot_id: String,
-    entries: Vec<Entry>,
+    /// By cookie: the settings before the first arming, and after the last.
+    entries: FxHashMap<u64, Entry>,
 }
+
+/// With more sockets than this in the journal, those are dropped whose process has
+/// ended: else it would grow with every connection that was ever armed.
+const MANY: usize = 10_000;
 
 impl Journal {
     pub(super) fn open(folder: &Path) -> Result<Self, SysError> {
@@ -105,27 +111,39 @@ impl Journal {
                 return Err(SysError::call(format!("read {}", path.display()), error));
             }
         };
-        let entries = text
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Entry>(line).ok())
-            .filter(|entry| entry.boot_id == boot_id)
-            .collect();
-        Ok(Self {
+        let mut journal = Self {
             path,
             boot_id,
-            entries,
-        })
+            entries: FxHashMap::default(),
+        };
+        text.lines()
+            .filter_map(|line| serde_json::from_str::<Entry>(line).ok())
+            .filter(|entry| entry.boot_id == journal.boot_id)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .for_each(|entry| journal.remember(entry));
+        Ok(journal)
+    }
+
+    fn remember(&mut self, entry: Entry) {
+        let before = self.entries.get(&entry.cookie).map(|first| first.before);
+        let before = before.unwrap_or(entry.before);
+        self.entries.insert(entry.cookie, Entry { before, ..entry });
+    }
+
+    /// Drops what nobody can take back any more, where there is much of it:
+    /// `lives` says whether a process is still there.
+    pub(super) fn tidy(&mut self, lives: impl Fn(u32) -> bool) -> Result<(), SysError> {
+        if self.entries.len() <= MANY {
+            return Ok(());
+        }
+        self.entries.retain(|_, entry| lives(entry.pid));
+        self.save()
     }
 
     /// The settings before a socket was first armed, and after it last was.
     pub(super) fn of(&self, cookie: Cookie) -> Option<Entry> {
-        let mut of_it = self.entries.iter().filter(|entry| entry.cookie == cookie.0);
-        let first = of_it.next()?;
-        let last = of_it.next_back().unwrap_or(first);
-        Some(Entry {
-            before: first.before,
-            ..last.clone()
-        })
+        self.entries.get(&cookie.0).cloned()
     }
 
     /// Writes an entry down before the socket is changed.
@@ -142,13 +160,13 @@ impl Journal {
             .open(&self.path)
             .and_then(|mut file| file.write_all(&line))
             .map_err(|error| SysError::call(format!("write {}", self.path.display()), error))?;
-        self.entries.push(entry);
+        self.remember(entry);
         Ok(())
     }
 
     /// Drops what is known of a socket; [`Self::save`] makes it so on disk.
     pub(super) fn forget(&mut self, cookie: Cookie) {
-        self.entries.retain(|entry| entry.cookie != cookie.0);
+        self.entries.remove(&cookie.0);
     }
 
     /// Writes the journal anew, whole or not at all.
@@ -161,7 +179,7 @@ impl Journal {
             };
         }
         let mut bytes = Vec::new();
-        for entry in &self.entries {
+        for entry in self.entries.values() {
             bytes.extend(encode(entry));
             bytes.push(b'\n');
         }
@@ -226,5 +244,24 @@ mod tests {
         last.forget(Cookie(2));
         last.save().unwrap();
         assert!(!folder.path().join("armed.jsonl").exists());
+    }
+
+    #[test]
+    fn it_does_not_grow_with_what_has_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Journal::open_in_boot(folder.path(), "a".to_owned()).unwrap();
+        let mut journal = open();
+        for cookie in 0..=MANY as u64 {
+            journal.remember(Entry {
+                boot_id: "a".to_owned(),
+                pid: u32::from(cookie % 100 == 0),
+                ..entry(cookie, 7200, 60)
+            });
+        }
+        journal.tidy(|pid| pid == 1).unwrap();
+        let kept = open();
+        assert_eq!(kept.entries.len(), MANY / 100 + 1);
+        assert!(kept.of(Cookie(100)).is_some());
+        assert!(kept.of(Cookie(101)).is_none());
     }
 }

@@ -55,14 +55,15 @@ pub enum CollectError {
     #[error("this command needs Linux: it asks the Linux kernel through sock_diag and /proc")]
     NeedsLinux,
     /// The filter names namespaces, and none of them was found.
-    #[error("no network namespace is called {wanted}; there are: {known}")]
+    #[error("no network namespace is called `{wanted}`; there are: {known}")]
     NoNamespace {
         /// What was asked for.
         wanted: String,
         /// What there is.
         known: String,
     },
-    /// The kernel refused to list sockets.
+    /// The kernel refused to list sockets, or to enter the namespaces that were
+    /// asked for.
     #[error("{operation}: {error}; {remedy}")]
     Refused {
         /// What was tried.
@@ -99,16 +100,28 @@ pub fn collect(what: &Collect) -> Result<HostFacts, CollectError> {
     names::complete(&mut parts);
     // A look at namespaces that are all found misses nothing.
     let found = names::all_found(&parts, &what.filter);
-    parts.partial.extend(closed.filter(|_| !found));
-    let strays = owners::attach(what, scan, &mut places, &mut parts);
+    let closed = closed.filter(|_| !found);
+    parts.partial.extend(closed.clone());
     let known: Vec<String> = parts.namespaces.iter().map(|ns| ns.name.clone()).collect();
+    // Before owners are missed: those of other namespaces' sockets are no gap.
     names::keep_wanted(&mut parts, &mut places, &what.filter);
     if parts.namespaces.is_empty() {
-        return Err(CollectError::NoNamespace {
-            wanted: what.filter.namespaces.join(", "),
-            known: known.join(", "),
-        });
+        let wanted = &what.filter.namespaces;
+        return Err(
+            match closed.filter(|_| wanted.iter().any(|name| tables::is_named(name))) {
+                Some(closed) => CollectError::Refused {
+                    operation: format!("enter network namespace {}", wanted.join(", ")),
+                    error: closed.why,
+                    remedy: closed.remedy,
+                },
+                None => CollectError::NoNamespace {
+                    wanted: wanted.join(", "),
+                    known: known.join(", "),
+                },
+            },
+        );
     }
+    let strays = owners::attach(what, scan, &mut places, &mut parts);
     let mut facts = HostFacts::new(parts);
     if !what.filter.is_empty() {
         facts = keep_matching(facts, what);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ayt_core::fact::Partial;
 use ayt_core::facts::{HostParts, NsId, Owner, Owners, Socket};
 use ayt_core::filter::Filter;
+use ayt_core::tcp_state::TcpState;
 use ayt_sys::procfs::ProcScan;
 use ayt_sys::wire::request::state_mask;
 use ayt_sys::{read_process, scan_proc};
@@ -27,10 +28,10 @@ const QUICK_PASS: usize = 20_000;
 /// Where the tables show sockets newer than the pass over /proc, a second one
 /// finds their owners. (The pass has to come before the tables of other
 /// namespaces, to which it leads.) A list has to be quick, and goes without on
-/// a large host, where the second pass would be outrun as well, and where
-/// processes are hidden: theirs are the sockets without owners then.
+/// a large host, where the second pass would be outrun as well, and where many
+/// sockets are without owners and processes are hidden: they are theirs then.
 pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool) {
-    if !at_any_cost && (scan.owners.len() > QUICK_PASS || !scan.hidden.is_empty()) {
+    if !at_any_cost && scan.owners.len() > QUICK_PASS {
         return;
     }
     // The table of ayt's own namespace, the first, is read before the pass.
@@ -42,7 +43,8 @@ pub(super) fn catch_up(scan: &mut ProcScan, parts: &HostParts, at_any_cost: bool
     for owner in &scan.owners {
         late.remove(&owner.inode);
     }
-    if late.is_empty() {
+    let theirs = !scan.hidden.is_empty() && late.len() > FEW;
+    if late.is_empty() || (theirs && !at_any_cost) {
         return;
     }
     // What cannot be read now was read before: nothing is lost.
@@ -90,7 +92,12 @@ pub(super) fn attach(
     for owner in &owners {
         inodes.remove(&owner.inode);
     }
-    if !inodes.is_empty()
+    // Whoever asks for processes that were seen misses nothing of others.
+    let pids = &what.filter.pids;
+    let seen = |pid: &u32| scan.descriptors.contains_key(pid) && !scan.hidden.contains(pid);
+    let all_seen = !pids.is_empty() && pids.iter().all(seen);
+    if !all_seen
+        && !inodes.is_empty()
         && let Some(why) = why_hidden(&scan.hidden)
     {
         if inodes.len() <= FEW {
@@ -108,7 +115,8 @@ pub(super) fn attach(
         })
         .collect();
     // A look at named namespaces has all of them that it was asked for.
-    if scan.namespaces_hidden > 0 && what.filter.namespaces.is_empty() {
+    let whole = all_seen || !what.filter.namespaces.is_empty();
+    if scan.namespaces_hidden > 0 && !whole {
         parts.partial.push(Partial {
             what: match scan.namespaces_hidden {
                 1 => "the network namespace of 1 process is hidden".to_owned(),
@@ -173,7 +181,7 @@ fn keep_strays(what: &Collect, parts: &HostParts, strays: &mut Vec<Owner>) {
 
 /// So few sockets without an owner may be mere coming and going between the
 /// readings of the two sides, and a second reading of the tables is cheap.
-const FEW: usize = 256;
+const FEW: usize = 4_096;
 
 /// Leaves those out that have gone since the tables were read.
 fn leave_out_gone(places: &mut Places, parts: &HostParts, unowned: &mut FxHashSet<u32>) {
@@ -183,13 +191,16 @@ fn leave_out_gone(places: &mut Places, parts: &HostParts, unowned: &mut FxHashSe
         .filter(|socket| unowned.contains(&socket.inode))
         .map(|socket| socket.ns)
         .collect();
+    // No descriptor leads to one in TIME_WAIT, and there may be many.
+    let mut holdable = TcpState::ALL.to_vec();
+    holdable.retain(|&state| state != TcpState::TimeWait);
     let mut left = Vec::new();
     for place in places
         .iter_mut()
         .filter(|place| concerned.contains(&place.id))
     {
         let held = |socket: &Socket| unowned.contains(&socket.inode);
-        if tables::dump(place, state_mask(&[]), &mut left, held).is_err() {
+        if tables::dump(place, state_mask(&holdable), &mut left, held).is_err() {
             return;
         }
     }

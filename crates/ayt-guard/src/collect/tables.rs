@@ -34,6 +34,13 @@ pub(crate) type Places = Vec<Place>;
 /// Where named namespaces are bound: iproute2's and Docker's folders.
 const NAMED: [&str; 2] = ["/run/netns", "/run/docker/netns"];
 
+/// Whether a namespace is bound to this name, be it open or closed to us.
+pub(super) fn is_named(name: &str) -> bool {
+    let folders = NAMED.into_iter().flat_map(std::fs::read_dir);
+    let mut entries = folders.flatten().flatten();
+    entries.any(|entry| entry.file_name() == name)
+}
+
 /// Lists the sockets of the namespace ayt runs in.
 pub(super) fn own(what: &Collect, parts: &mut HostParts) -> Result<Places, CollectError> {
     let refused = |error: SysError| {

@@ -101,6 +101,28 @@ fn end(descriptors: &mut Descriptors, post: &Post, item: &Item<'_>) -> End {
     }
 }
 
+/// Tells the items of a batch what was seen right after their ask, once it is
+/// known which RSTs have come: the kernel counts one before it acts on it, and
+/// shows it to the raw sockets before it counts it.
+pub(super) fn first_look(
+    posts: &mut Posts,
+    items: &mut [Item<'_>],
+    batch: &[usize],
+    index: &Index,
+) {
+    for (&ns, post) in posts.iter() {
+        take_sightings(ns, post, items, index);
+    }
+    let mut descriptors = Descriptors::default();
+    for &at in batch {
+        let item = &mut items[at];
+        let post = posts.get(&item.ready.socket.ns);
+        if let (Some((seen, state, info)), Some(post)) = (item.after.take(), post) {
+            heard(&mut descriptors, post, item, seen, state, &info);
+        }
+    }
+}
+
 fn take_sightings(ns: NsId, post: &Post, items: &mut [Item<'_>], index: &Index) {
     let mut seen = Vec::new();
     post.sightings(|sighting| seen.push(sighting));

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ayt_core::fact::Why;
-use ayt_core::facts::{HostFacts, NsId};
+use ayt_core::facts::{HostFacts, NsId, TcpInfo};
 use ayt_core::probe::engine::{Askable, keepalive_ready_in};
 use ayt_core::probe::{Engine, Step, Target};
+use ayt_core::tcp_state::TcpState;
 use ayt_core::verdict::Verdict;
 use ayt_sys::SysError;
 
@@ -61,6 +62,9 @@ pub(super) struct Item<'f> {
     pub(super) pinned: bool,
     /// How often the kernel's timer was made due and did not fire.
     pub(super) unsent: u8,
+    /// What was seen right after the ask, and when: told to the machine once it
+    /// is known which RSTs have come.
+    pub(super) after: Option<(Duration, TcpState, TcpInfo)>,
 }
 
 impl Item<'_> {
@@ -195,6 +199,7 @@ fn sort_out<'f>(
                     ready,
                     pinned: false,
                     unsent: 0,
+                    after: None,
                 });
             }
         }

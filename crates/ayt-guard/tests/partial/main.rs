@@ -121,6 +121,21 @@ fn another_user_hides_the_owners_of_roots_sockets() -> Done {
     Ok(())
 }
 
+/// Root's folder of descriptors may be listed by any root, the links in it be read
+/// only with the right to trace.
+#[test]
+fn root_without_the_right_to_trace_says_whose_owners_are_hidden() -> Done {
+    if !needs() {
+        return Ok(());
+    }
+    let scene = Scene::set()?;
+    let without = "setpriv --bounding-set=-sys_ptrace --inh-caps=-sys_ptrace";
+    let told = scene.told(&format!("exec {without} \"$@\""))?;
+    let owners = told.partial_of("owners of 7 sockets are hidden");
+    assert!(owners.ends_with(REMEDY), "{owners}");
+    Ok(())
+}
+
 #[test]
 fn a_stuck_program_is_found_though_its_name_is_hidden() -> Done {
     if !needs() {

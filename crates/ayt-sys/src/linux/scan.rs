@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use ayt_core::facts::Owner;
-use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
 
 use crate::error::SysError;
@@ -132,8 +132,12 @@ fn read_process(
                 scan.owners.push(Owner { inode, pid, fd });
                 sockets += 1;
             }
-            // The folder asks for the user only, a link for the right to trace.
-            Err(error @ (Errno::ACCESS | Errno::PERM)) => return Err(error),
+            // The folder asks for the user only, a link for the right to trace,
+            // which nobody has over a process that has just ended.
+            Err(error @ (Errno::ACCESS | Errno::PERM)) => {
+                statat(proc, path(pid, "").as_c_str(), AtFlags::empty())?;
+                return Err(error);
+            }
             Ok(None) | Err(_) => {}
         }
     }

@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args) -> Result<Report> {
     };
     Ns::new().context("making a network namespace; run as root, with iproute2 installed")?;
     let wanted = |part| args.only.is_empty() || args.only.contains(&part);
-    let mut report = Report::new(COMMAND);
+    let mut report = Report::begin(COMMAND);
     if wanted(Part::Single) {
         step("one connection, 20 ms away");
         report.part("one connection", single::run(&tools));

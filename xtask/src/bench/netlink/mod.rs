@@ -80,6 +80,7 @@ pub(super) fn run(args: &Args) -> Result<Report> {
         "the peers are not built in: add --features netlink-peers"
     );
     super::build(&["ayt-testbed"])?;
+    let mut report = Report::begin(COMMAND);
     let common = &args.common;
     let budget = Budget::minutes(common.minutes);
     let sockets = args
@@ -119,7 +120,6 @@ pub(super) fn run(args: &Args) -> Result<Report> {
             line.cpu.push(1000.0 * cpu.as_secs_f64());
         }
     }
-    let mut report = Report::new(COMMAND);
     report.section(section(crowd.sockets(), &lines)?);
     Ok(report)
 }

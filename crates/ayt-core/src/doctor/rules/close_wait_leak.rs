@@ -1,6 +1,6 @@
 //! `close-wait-leak`: the peer closed; the own program never does.
 
-use crate::doctor::group::{Group, by_service, ms};
+use crate::doctor::overdue::{Overdue, overdue};
 use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
 use crate::duration::Ms;
 use crate::facts::{HostFacts, Socket};
@@ -34,27 +34,15 @@ then restart it before its descriptors run out",
 };
 
 fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
-    let owed = facts.sockets.iter().filter(|socket| {
-        socket.state == TcpState::CloseWait
-            && socket.inode != 0
-            && socket.send_queue == 0
-            && socket.age_at_least_ms() >= Some(ms(limits.pile_after))
-    });
-    let findings = by_service(facts, owed.map(|socket| (socket, ())))
-        .iter()
-        .filter_map(|group| {
-            let oldest = group.span(Socket::age_at_least_ms)?.most;
-            let certain = oldest >= ms(limits.stuck_after);
-            (certain || group.count() >= limits.pile).then(|| finding(group, oldest))
-        })
-        .collect();
+    let owed = |socket: &Socket| socket.state == TcpState::CloseWait && socket.send_queue == 0;
     Outcome {
-        findings,
+        findings: overdue(facts, limits, owed, finding),
         unknown: Vec::new(),
     }
 }
 
-fn finding(group: &Group<'_, ()>, oldest: u64) -> Finding {
+fn finding(leaked: &Overdue<'_, '_>) -> Finding {
+    let group = leaked.group;
     let unread = group.sockets.iter();
     let unread: u64 = unread.map(|socket| u64::from(socket.unread_bytes())).sum();
     let summary = format!(
@@ -62,14 +50,10 @@ fn finding(group: &Group<'_, ()>, oldest: u64) -> Finding {
         group.who(),
         group.connections(""),
         group.place(),
-        Ms(oldest)
+        Ms(leaked.oldest)
     );
-    group
-        .finding(&RULE, Severity::Critical, summary, |socket| {
-            let age = socket.age_at_least_ms();
-            age.map_or_else(String::new, |age| format!("at least {}", Ms(age)))
-        })
-        .evidence("oldest_age_at_least_ms", Value::Millis(oldest))
+    leaked
+        .finding(&RULE, Severity::Critical, summary)
         .evidence("unread_bytes", Value::Bytes(unread))
 }
 

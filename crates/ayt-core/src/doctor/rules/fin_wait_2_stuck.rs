@@ -1,8 +1,8 @@
 //! `fin-wait-2-stuck`: this side has closed one direction, and waits for a peer
 //! that never closes the other.
 
-use crate::doctor::group::{Group, by_service, ms};
-use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
+use crate::doctor::overdue::{Overdue, overdue};
+use crate::doctor::{Finding, Limits, Outcome, Rule, Severity};
 use crate::duration::Ms;
 use crate::facts::{HostFacts, Socket, TimerKind};
 use crate::tcp_state::TcpState;
@@ -33,47 +33,32 @@ tcp_keepalive_timer(); net/ipv4/tcp.c, tcp_close().",
 };
 
 fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
-    let stuck = facts.sockets.iter().filter(|socket| {
-        socket.state == TcpState::FinWait2
-            && socket.inode != 0
-            && socket.timer.kind == TimerKind::Off
-            && socket.age_at_least_ms() >= Some(ms(limits.pile_after))
-    });
-    let findings = by_service(facts, stuck.map(|socket| (socket, ())))
-        .iter()
-        .filter_map(|group| {
-            let oldest = group.span(Socket::age_at_least_ms)?.most;
-            let certain = oldest >= ms(limits.stuck_after);
-            (certain || group.count() >= limits.pile).then(|| finding(group, oldest))
-        })
-        .collect();
+    let owed =
+        |socket: &Socket| socket.state == TcpState::FinWait2 && socket.timer.kind == TimerKind::Off;
     Outcome {
-        findings,
+        findings: overdue(facts, limits, owed, finding),
         unknown: Vec::new(),
     }
 }
 
-fn finding(group: &Group<'_, ()>, oldest: u64) -> Finding {
+fn finding(stuck: &Overdue<'_, '_>) -> Finding {
+    let group = stuck.group;
     let summary = format!(
         "{} half-closed {} {} at least {} ago whose {} not closed in turn, and no timer runs",
         group.who(),
         group.connections(""),
         group.place(),
-        Ms(oldest),
+        Ms(stuck.oldest),
         group.words("peer has", "peers have"),
     );
-    group
-        .finding(&RULE, Severity::Warning, summary, |socket| {
-            let age = socket.age_at_least_ms();
-            age.map_or_else(String::new, |age| format!("at least {}", Ms(age)))
-        })
-        .evidence("oldest_age_at_least_ms", Value::Millis(oldest))
+    stuck
+        .finding(&RULE, Severity::Warning, summary)
         .remedy(format!(
             "`ayt reap --state FIN_WAIT_2 {filters} --fin-wait-2-over {over} --yes` ends {them}; \
              `ayt arm --state FIN_WAIT_2 {filters} --keepalive 60/5/3` lets the kernel end what has \
              no peer any more; the program should close() after a bounded wait",
             filters = group.filters(),
-            over = if oldest >= 60_000 { "1m" } else { "2s" },
+            over = if stuck.oldest >= 60_000 { "1m" } else { "2s" },
             them = group.words("it", "them"),
         ))
 }
@@ -81,6 +66,7 @@ fn finding(group: &Group<'_, ()>, oldest: u64) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::Value;
     use crate::facts::sample::{Sample, set_quiet, socket};
 
     fn half_closed(cookie: u32, quiet_ms: u32) -> Socket {

@@ -3,9 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-
+use crate::doctor::by_process::{self, Service, by_process};
 use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
 use crate::duration::Ms;
 use crate::fact::Fact;
@@ -42,13 +40,6 @@ connections, or close those it does not want; a restart frees it",
     check,
 };
 
-/// A process' clients on one port, or its connections to one server.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Service {
-    Port(u16),
-    Server(SocketAddr),
-}
-
 struct Unread<'a> {
     socket: &'a Socket,
     since_ms: u64,
@@ -56,23 +47,12 @@ struct Unread<'a> {
 }
 
 fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
-    let mut groups: BTreeMap<_, Vec<Unread<'_>>> = BTreeMap::new();
-    for socket in &facts.sockets {
-        let Some(unread) = unread(socket, limits) else {
-            continue;
-        };
-        let service = match facts.listener_of(socket) {
-            Some(listener) => Service::Port(listener.local.port()),
-            None => Service::Server(socket.remote),
-        };
-        let pid = facts.owners_of(socket).first().map(|owner| owner.pid);
-        groups
-            .entry((socket.ns, pid, service))
-            .or_default()
-            .push(unread);
-    }
+    let unread = facts
+        .sockets
+        .iter()
+        .filter_map(|socket| Some((socket, unread(socket, limits)?)));
     Outcome {
-        findings: groups
+        findings: by_process(facts, unread)
             .iter()
             .map(|(&(_, pid, service), sockets)| finding(facts, pid, service, sockets))
             .collect(),
@@ -112,14 +92,7 @@ fn finding(
     service: Service,
     sockets: &[Unread<'_>],
 ) -> Finding {
-    let who = match pid {
-        Some(pid) => {
-            let process = facts.processes.get(&pid);
-            let command = process.map_or("?", |process| process.command.as_str());
-            format!("{command} (pid {pid})")
-        }
-        None => "a program that ayt may not see".to_owned(),
-    };
+    let who = by_process::name(facts, pid);
     let bytes: u64 = sockets
         .iter()
         .map(|one| u64::from(one.socket.receive_queue))

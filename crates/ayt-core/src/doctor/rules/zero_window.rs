@@ -3,9 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-
+use crate::doctor::by_process::{self, Service, by_process};
 use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
 use crate::duration::Ms;
 use crate::facts::{HostFacts, Socket, TimerKind};
@@ -42,14 +40,6 @@ set a write timeout in the program, so that one slow reader does not hold it up"
 /// From this many unanswered window probes on the peer is gone rather than slow.
 const UNANSWERED: u8 = 3;
 
-/// Which connections belong together: a process' clients on one port, or its
-/// connections to one server.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Service {
-    Port(u16),
-    Server(SocketAddr),
-}
-
 struct Closed<'a> {
     socket: &'a Socket,
     since_ms: u64,
@@ -57,23 +47,12 @@ struct Closed<'a> {
 }
 
 fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
-    let mut groups: BTreeMap<_, Vec<Closed<'_>>> = BTreeMap::new();
-    for socket in &facts.sockets {
-        let Some(closed) = closed(facts, limits, socket) else {
-            continue;
-        };
-        let service = match facts.listener_of(socket) {
-            Some(listener) => Service::Port(listener.local.port()),
-            None => Service::Server(socket.remote),
-        };
-        let pid = facts.owners_of(socket).first().map(|owner| owner.pid);
-        groups
-            .entry((socket.ns, pid, service))
-            .or_default()
-            .push(closed);
-    }
+    let closed = facts
+        .sockets
+        .iter()
+        .filter_map(|socket| Some((socket, closed(facts, limits, socket)?)));
     Outcome {
-        findings: groups
+        findings: by_process(facts, closed)
             .iter()
             .map(|(&(_, pid, service), sockets)| finding(facts, pid, service, sockets))
             .collect(),
@@ -113,14 +92,8 @@ fn finding(
     service: Service,
     sockets: &[Closed<'_>],
 ) -> Finding {
-    let (mut who, mut filters) = match pid {
-        Some(pid) => {
-            let process = facts.processes.get(&pid);
-            let command = process.map_or("?", |process| process.command.as_str());
-            (format!("{command} (pid {pid})"), format!("--pid {pid} "))
-        }
-        None => ("a program that ayt may not see".to_owned(), String::new()),
-    };
+    let mut who = by_process::name(facts, pid);
+    let mut filters = pid.map_or_else(String::new, |pid| format!("--pid {pid} "));
     let count = sockets.len();
     let peer = match (service, sockets) {
         (Service::Port(port), [one]) => {

@@ -10,7 +10,7 @@ use ayt_sys::Descriptors;
 use super::super::engines::{self, Asked};
 use super::super::journal::{Change, Intent};
 use super::super::run::Item;
-use super::super::{Probe, holders};
+use super::super::{Probe, answers, holders};
 use super::{Asking, intent};
 use crate::clock::Clock;
 use crate::collect::why;
@@ -44,6 +44,7 @@ pub(super) fn ask(asking: &mut Asking<'_>, items: &mut [Item<'_>], due: &[usize]
             .collect();
         asking.safely(items, batch, &intents, |asking, items| {
             all(&mut hands, items, batch, asking.how, asking.clock);
+            answers::first_look(asking.posts, items, batch, asking.index);
             before
         });
     }
@@ -100,7 +101,7 @@ fn one(descriptors: &mut Descriptors, item: &mut Item<'_>, how: &Probe, clock: &
         } => {
             item.ready.info = before;
             item.machine.on_asked(at, &before);
-            item.machine.on_info(clock.now(), state, &info);
+            item.after = Some((clock.now(), state, info));
         }
         // Once more, with the journal.
         Asked::Changed(keepalive, reuse) => {
