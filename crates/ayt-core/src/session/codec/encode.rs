@@ -10,6 +10,14 @@ use crate::session::frame::{Bye, Frame, Hello, Proof, Refuse, Welcome};
 pub(super) const MAGIC: [u8; 5] = *b"ayt/1";
 
 impl Frame {
+    /// May it be sent? Judges the ranges of its values, the same that a reader judges.
+    ///
+    /// # Errors
+    /// Names the value that is out of its range.
+    pub fn check(&self) -> Result<(), FrameError> {
+        payload::check(self)
+    }
+
     /// Writes the frame at the end of `out`, a buffer that grows (`Vec<u8>`,
     /// `BytesMut`). A text longer than 200 bytes is cut between two characters.
     ///
@@ -18,7 +26,7 @@ impl Frame {
     /// more; `out` is then as it was. What *this* receiver takes is not judged: see
     /// [`data_header`].
     pub fn encode(&self, out: &mut impl BufMut) -> Result<(), FrameError> {
-        payload::check(self)?;
+        self.check()?;
         let length = self.payload_len();
         out.put_slice(&header(self.kind(), length, LARGEST)?);
         match self {
