@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use ayt_core::session::frame::{Frame, Method, Mode, Welcome};
 use ayt_core::session::handshake::{
-    Admission, ClientError, ClientStep, KnownSession, ResumeSecrets, Server, ServerStep,
-    TermsPolicy, negotiate,
+    Admission, ClientError, ClientStep, ResumeSecrets, Server, ServerStep, TermsPolicy, negotiate,
 };
 use ayt_core::session::proof::Secret;
 use libfuzzer_sys::fuzz_target;
@@ -84,10 +83,7 @@ fn serve(server: &mut Server, frame: &Frame) -> Option<Frame> {
         step = match step {
             ServerStep::FindKey => server.key(Some(key()), now),
             ServerStep::CheckCertificate => server.certificate(true, now),
-            ServerStep::FindSession(_) => {
-                let secrets = &secrets;
-                server.session(Some(KnownSession { secrets, sent: 50 }), now)
-            }
+            ServerStep::FindSession(_) => server.session(Some(&secrets), now),
             ServerStep::Decide(request) => {
                 let secret = Secret::new([0xe5; 16]);
                 let admission = match request.hello.mode {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use ayt_core::session::codec::FrameError;
 use ayt_core::session::frame::{Frame, Method, Mode, Reason, Retry};
 use ayt_core::session::handshake::{
-    Admission, ClientStep, KnownSession, Misuse, ResumeRequest, ResumeSecrets, Server, ServerStep,
-    Terms, TermsPolicy, negotiate,
+    Admission, ClientStep, Misuse, ResumeRequest, ResumeSecrets, Server, ServerStep, Terms,
+    TermsPolicy, negotiate,
 };
 use ayt_core::session::proof::{Key, Secret};
 use libfuzzer_sys::fuzz_target;
@@ -89,10 +89,6 @@ fn program(
     now: Duration,
 ) -> Option<Result<ServerStep, Misuse>> {
     let secrets = ResumeSecrets::new(secret());
-    let known = |sent| KnownSession {
-        secrets: &secrets,
-        sent,
-    };
     let choice = input.byte()?;
     let terms = server
         .hello()
@@ -120,7 +116,7 @@ fn program(
         2 => server.key(None, now),
         3 => server.key(Key::new(&[0; 32]).ok(), now),
         4 => server.certificate(true, now),
-        5 => server.session(Some(known(50)), now),
+        5 => server.session(Some(&secrets), now),
         6 => server.session(None, now),
         7 => admit(server, &new(None)),
         8 => admit(server, &new(Some(17))),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use ayt_core::session::codec::Kind;
 use ayt_core::session::frame::{Frame, Method, Mode, Retry};
 use ayt_core::session::handshake::{
-    Admission, Client, ClientSettings, ClientStep, Credential, KnownSession, Purpose,
-    ResumeSecrets, Resumption, Server, ServerStep, Terms,
+    Admission, Client, ClientSettings, ClientStep, Credential, Purpose, ResumeSecrets, Resumption,
+    Server, ServerStep, Terms,
 };
 use ayt_core::session::proof::{Key, Secret};
 use serde_json::Value;
@@ -110,11 +110,7 @@ fn answer(vector: &Value, server: &mut Server, step: ServerStep) -> ServerStep {
             assert_eq!(name, array(&vector["resume"]["session"]));
             let session = &vector["server_session"];
             let secrets = (!session.is_null()).then(|| secrets(session));
-            let known = secrets.as_ref().map(|secrets| KnownSession {
-                secrets,
-                sent: long(&session["sent"]),
-            });
-            server.session(known, NOW)
+            server.session(secrets.as_ref(), NOW)
         }
         ServerStep::Decide(_) if decision["kind"] == "refuse" => {
             let retry = Retry::from_code(number(&decision["retry"]));

@@ -274,7 +274,8 @@ impl Client {
                 if welcome.resumed && welcome.session != old.session {
                     return Err(ClientError::OtherSession);
                 }
-                if welcome.received > old.sent {
+                // Of a session that is over the number is news, not a state to go on with.
+                if welcome.resumed && welcome.received > old.sent {
                     return Err(ClientError::NeverSent {
                         received: welcome.received,
                         sent: old.sent,

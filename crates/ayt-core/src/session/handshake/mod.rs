@@ -20,7 +20,7 @@ pub use client::{
 };
 pub use negotiate::{BadBeat, BeatPolicy, Terms, TermsPolicy, negotiate};
 pub use secrets::ResumeSecrets;
-pub use server::{Admission, KnownSession, Misuse, Request, ResumeRequest, Server, ServerStep};
+pub use server::{Admission, Misuse, Request, ResumeRequest, Server, ServerStep};
 
 use std::time::Duration;
 

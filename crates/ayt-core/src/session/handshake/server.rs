@@ -5,10 +5,10 @@ mod welcome;
 
 use std::time::Duration;
 
-pub use step::{Admission, KnownSession, Misuse, Request, ResumeRequest, ServerStep};
+pub use step::{Admission, Misuse, Request, ResumeRequest, ServerStep};
 use welcome::welcome;
 
-use super::{BadDeadline, Terms, deadline};
+use super::{BadDeadline, ResumeSecrets, Terms, deadline};
 use crate::session::codec::{FrameError, Kind, bounded_text};
 use crate::session::frame::{
     Bits128, Challenge, Frame, Hello, Method, Mode, Proof, Reason, Refuse, Retry,
@@ -272,14 +272,14 @@ impl Server {
         }
     }
 
-    /// Answers [`ServerStep::FindSession`]: what is remembered of a session with that
-    /// name **and of that identity**, kept or expired; `None` for any other.
+    /// Answers [`ServerStep::FindSession`]: the secrets of the session with that name
+    /// **and of that identity**, kept or expired; `None` for any other.
     ///
     /// # Errors
     /// It was not asked for.
     pub fn session(
         &mut self,
-        known: Option<KnownSession<'_>>,
+        secrets: Option<&ResumeSecrets>,
         now: Duration,
     ) -> Result<ServerStep, Misuse> {
         if !matches!(self.state, State::AwaitSession(_)) {
@@ -291,19 +291,12 @@ impl Server {
         let State::AwaitSession(proved) = std::mem::replace(&mut self.state, State::Over) else {
             return Err(Misuse::NotAsked);
         };
-        let (Some(resume), Some(known)) = (proved.proof.resume, known) else {
+        let (Some(resume), Some(secrets)) = (proved.proof.resume, secrets) else {
             return Ok(self.decide(proved, ResumeRequest::Unknown));
         };
-        let Some(by) = known.secrets.prove(&proved.said.transcript) else {
+        let Some(by) = secrets.prove(&proved.said.transcript) else {
             return Ok(not_authorised());
         };
-        if resume.received > known.sent {
-            return Ok(ServerStep::Refused(refusal(
-                Reason::ProtocolError,
-                Retry::After(0),
-                "PROOF tells of messages that were never sent: register anew",
-            )));
-        }
         let request = ResumeRequest::Proved {
             session: resume.session,
             received: resume.received,

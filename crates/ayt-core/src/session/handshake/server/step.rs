@@ -2,7 +2,6 @@
 
 use crate::session::codec::FrameError;
 use crate::session::frame::{Bits128, Bye, Challenge, Frame, Hello, Refuse, Welcome};
-use crate::session::handshake::ResumeSecrets;
 use crate::session::proof::Secret;
 
 /// What is to be done.
@@ -61,24 +60,17 @@ pub enum ResumeRequest {
     /// There is no such session: it can only be registered anew.
     Unknown,
     /// It has proved that the session is its own. Still to be decided: whether it is
-    /// kept, and that nobody else has resumed it meanwhile.
+    /// kept, whether the numbers of both sides and what the client takes fit it, and
+    /// that nobody else has resumed it meanwhile. If not, [`Admission::New`] tells the
+    /// client what is [known](Admission::New::known).
     Proved {
         /// The session's name.
         session: Bits128,
-        /// The highest number handed over at the client; no more than was sent.
+        /// The highest number handed over at the client, as it says.
         received: u64,
-        /// The secret that proved it, for [`ResumeSecrets::renew`].
+        /// The secret that proved it, for [`ResumeSecrets::renew`](crate::session::handshake::ResumeSecrets::renew).
         by: Secret,
     },
-}
-
-/// What the server remembers of a session, kept or expired.
-#[derive(Debug, Clone, Copy)]
-pub struct KnownSession<'a> {
-    /// What a resume may be proved with.
-    pub secrets: &'a ResumeSecrets,
-    /// The number of the last message sent to the client.
-    pub sent: u64,
 }
 
 /// How a client is admitted.

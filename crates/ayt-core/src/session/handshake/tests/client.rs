@@ -259,7 +259,7 @@ fn welcome_answers_what_was_asked() {
         (
             Mode::Resume,
             |w| (w.resumed, w.known, w.received) = (false, true, 21),
-            Some(never_sent),
+            None,
         ),
         (
             Mode::Resume,

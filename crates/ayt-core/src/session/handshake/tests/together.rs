@@ -139,11 +139,7 @@ fn answer_any(server: &mut Server, step: ServerStep) -> ServerStep {
         ServerStep::FindKey => match server.key(Some(key()), START).unwrap() {
             ServerStep::FindSession(name) => {
                 let secrets = ResumeSecrets::new(secret());
-                let known = super::super::KnownSession {
-                    secrets: &secrets,
-                    sent: 50,
-                };
-                let known = (name == SESSION).then_some(known);
+                let known = (name == SESSION).then_some(&secrets);
                 let step = server.session(known, START).unwrap();
                 answer(server, step)
             }
