@@ -1,6 +1,8 @@
 //! What goes over the wire, as values. How it is written in bytes is in
 //! docs/protocol.md, "Frames".
 
+use std::fmt;
+
 use bytes::Bytes;
 
 /// A random number that is used once, or the name or the secret of a session.
@@ -125,7 +127,7 @@ pub struct Resume {
 }
 
 /// The client is registered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Welcome {
     /// The old session goes on.
     pub resumed: bool,
@@ -155,6 +157,27 @@ pub struct Welcome {
     pub received: u64,
     /// The server's proof, when the method is [`Method::Hmac`].
     pub mac: Option<Mac>,
+}
+
+/// Without the secret: a frame that is logged gives nobody a session.
+impl fmt::Debug for Welcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Welcome")
+            .field("resumed", &self.resumed)
+            .field("known", &self.known)
+            .field("epoch", &self.epoch)
+            .field("session", &self.session)
+            .field("resume_ms", &self.resume_ms)
+            .field("client_beat_ms", &self.client_beat_ms)
+            .field("server_beat_ms", &self.server_beat_ms)
+            .field("misses", &self.misses)
+            .field("challenge_ms", &self.challenge_ms)
+            .field("max_payload", &self.max_payload)
+            .field("window", &self.window)
+            .field("received", &self.received)
+            .field("mac", &self.mac)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a side ends a connection.
