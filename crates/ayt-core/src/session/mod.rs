@@ -2,3 +2,8 @@
 //! each side decides. The protocol itself is in docs/protocol.md.
 
 pub mod frame;
+pub mod link;
+pub mod reconnect;
+pub mod spare;
+pub mod traffic;
+pub mod violation;
