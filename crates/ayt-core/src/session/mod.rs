@@ -4,6 +4,7 @@
 pub mod frame;
 pub mod link;
 pub mod reconnect;
+pub mod registry;
 pub mod spare;
 pub mod traffic;
 pub mod violation;
