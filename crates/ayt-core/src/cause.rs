@@ -23,6 +23,8 @@ pub enum Cause {
     Unanswered,
     /// An application heartbeat stayed out.
     HeartbeatMissed,
+    /// The peer sent what the session protocol does not allow.
+    ProtocolError,
     /// It never said who it is.
     NeverRegistered,
     /// A newer connection of the same identity took over.
@@ -35,7 +37,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::PeerClosed,
         Self::PeerReset,
         Self::KeepaliveTimeout,
@@ -44,6 +46,7 @@ impl Cause {
         Self::Unreachable,
         Self::Unanswered,
         Self::HeartbeatMissed,
+        Self::ProtocolError,
         Self::NeverRegistered,
         Self::Superseded,
         Self::Destroyed,
@@ -62,6 +65,7 @@ impl Cause {
             Self::Unreachable => "unreachable",
             Self::Unanswered => "unanswered",
             Self::HeartbeatMissed => "heartbeat_missed",
+            Self::ProtocolError => "protocol_error",
             Self::NeverRegistered => "never_registered",
             Self::Superseded => "superseded",
             Self::Destroyed => "destroyed",
@@ -81,6 +85,7 @@ impl Cause {
             Self::Unreachable => "the network says the peer cannot be reached",
             Self::Unanswered => "the peer is silent (half-open)",
             Self::HeartbeatMissed => "the heartbeat stayed out",
+            Self::ProtocolError => "the peer broke the protocol",
             Self::NeverRegistered => "it never registered",
             Self::Superseded => "a newer connection took over",
             Self::Destroyed => "it was destroyed from outside",

@@ -4,4 +4,10 @@
 pub mod codec;
 pub mod frame;
 pub mod handshake;
+pub mod link;
 pub mod proof;
+pub mod reconnect;
+pub mod registry;
+pub mod spare;
+pub mod traffic;
+pub mod violation;

@@ -1,0 +1,75 @@
+//! PING and PONG: what was asked, and what is to be answered.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// How many PINGs are answered in any second, and how many answers wait at most
+/// while nothing can be written. A peer that asks more often, or asks and does
+/// not read, is not answered, and costs no memory.
+pub(super) const PONGS: usize = 10;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Both directions of asking.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Asking {
+    /// The number in the next PING.
+    next: u32,
+    /// A PING waits to be sent.
+    wanted: bool,
+    /// The last PING sent, and when.
+    sent: Option<([u8; 4], Duration)>,
+    /// Answers that wait to be sent.
+    pongs: VecDeque<[u8; 4]>,
+    /// When the last answers were given, oldest first.
+    answered: VecDeque<Duration>,
+}
+
+impl Asking {
+    pub(super) const fn want_ping(&mut self) {
+        self.wanted = true;
+    }
+
+    pub(super) const fn ping_waits(&self) -> bool {
+        self.wanted
+    }
+
+    pub(super) fn poll_ping(&mut self, now: Duration) -> Option<[u8; 4]> {
+        if !self.wanted {
+            return None;
+        }
+        self.wanted = false;
+        let bytes = self.next.to_be_bytes();
+        self.next = self.next.wrapping_add(1);
+        self.sent = Some((bytes, now));
+        Some(bytes)
+    }
+
+    /// The round trip, where this answers the last PING.
+    pub(super) fn handle_pong(&mut self, now: Duration, bytes: [u8; 4]) -> Option<Duration> {
+        let (_, at) = self.sent.take_if(|(sent, _)| *sent == bytes)?;
+        Some(now.saturating_sub(at))
+    }
+
+    pub(super) fn handle_ping(&mut self, now: Duration, bytes: [u8; 4]) {
+        while self
+            .answered
+            .front()
+            .is_some_and(|&at| now.saturating_sub(at) >= SECOND)
+        {
+            self.answered.pop_front();
+        }
+        if self.answered.len() < PONGS && self.pongs.len() < PONGS {
+            self.answered.push_back(now);
+            self.pongs.push_back(bytes);
+        }
+    }
+
+    pub(super) fn poll_pong(&mut self) -> Option<[u8; 4]> {
+        self.pongs.pop_front()
+    }
+
+    pub(super) fn has_pong(&self) -> bool {
+        !self.pongs.is_empty()
+    }
+}

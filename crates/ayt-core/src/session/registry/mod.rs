@@ -1,0 +1,354 @@
+//! The identities of one server: who is connected, who is being drained, whose
+//! session waits to be resumed. See docs/protocol.md, "Resume" and "Takeover".
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::frame::{Bits128, Reason, Retry};
+
+mod flaps;
+mod parting;
+mod register;
+mod remembered;
+mod resume;
+mod store;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use flaps::FlapLimit;
+pub use store::{EpochStore, Memory};
+pub use values::{
+    Answer, Claim, Config, Conn, Decision, Displaced, Event, Held, NewSession, Over, Policy,
+    Refusal, Resumed, Stale, Taken, Wish,
+};
+
+use flaps::Flaps;
+use remembered::{Gone, Remembered};
+
+/// The identities of one server.
+///
+/// Every registration and every resume gets an **epoch**, larger than any before
+/// it. Whatever is later done in the name of that connection names its epoch, and
+/// has no effect once another has taken its place. At any time an identity has at
+/// most one live session, and at most one connection that is being drained.
+///
+/// # How to call it
+///
+/// A connection arrives and has proved who it is:
+///
+/// 1. [`Self::register`], or [`Self::resume`]. Nothing changes yet, but for
+///    [`Decision::Verify`]: then ask the older connection and tell
+///    [`Self::verified`] what came of it. Should the connection that waits end
+///    first, tell [`Self::withdraw`].
+/// 2. With the [`Claim`], [`Self::commit`] or [`Self::commit_resume`]: one
+///    compare-and-set of the epoch. Do at once what it returns, then send WELCOME
+///    with the epoch. On [`Stale`] begin again at 1.
+///
+/// While it lives, by its epoch:
+///
+/// 3. [`Self::heard`] when the first frame after WELCOME has come.
+/// 4. [`Self::lost`] as soon as its end is decided
+///    ([`Event::Ending`](super::link::Event::Ending)), not when its socket is
+///    closed; [`Self::drained`] when it has been read to its end *and* what it
+///    brought was handed over.
+/// 5. [`Self::recharge`] when a session without a connection has grown.
+///
+/// After every call act on [`Self::poll_event`] until there is none. Call
+/// [`Self::handle_timeout`] at [`Self::next_deadline`].
+///
+/// `T` is the driver's handle of a session. Times are offsets from one origin and
+/// never go backwards.
+#[derive(Debug, Clone)]
+pub struct Registry<T, E = Memory> {
+    config: Config,
+    store: E,
+    /// The largest epoch given.
+    last_epoch: u64,
+    entries: HashMap<Bytes, Entry<T>>,
+    remembered: Remembered,
+    /// Sessions that wait to be resumed, by when they began to.
+    parked: BTreeSet<(Duration, Bytes)>,
+    parked_cost: u64,
+    /// When a drain, and when a wait for an answer, is over.
+    timers: BTreeSet<(Duration, Kind, Bytes)>,
+    events: VecDeque<Event<T>>,
+}
+
+/// The timers of one identity, besides the expiry of its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    /// When the older connection is no longer waited for.
+    Drain,
+    /// When a connection that waits for the older one's answer is refused,
+    /// because nobody said what came of it.
+    Verify,
+}
+
+#[derive(Debug, Clone)]
+struct Entry<T> {
+    session: Option<Session<T>>,
+    drain: Option<Drain<T>>,
+    waiting: Option<Waiting>,
+    spare: Option<Conn>,
+    flaps: Flaps,
+}
+
+#[derive(Debug, Clone)]
+struct Session<T> {
+    name: Bits128,
+    secret: Bits128,
+    /// The secret before, until the client has shown that it has the new one.
+    previous: Option<Bits128>,
+    epoch: u64,
+    handle: T,
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// Connected.
+    Live(Conn),
+    /// Not connected, since then.
+    Parked {
+        since: Duration,
+        /// What it is counted with.
+        cost: u64,
+        /// Its last connection, which is still being read.
+        dying: Option<Conn>,
+    },
+}
+
+/// An older session that is still being read, or handed over.
+#[derive(Debug, Clone)]
+struct Drain<T> {
+    epoch: u64,
+    conn: Option<Conn>,
+    handle: T,
+    until: Duration,
+    /// Its timer was late once: it has been given its second time.
+    was_late: bool,
+}
+
+/// A connection that waits for an older one's answer.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    conn: Conn,
+    asked: u64,
+    until: Duration,
+}
+
+impl<T> Default for Entry<T> {
+    fn default() -> Self {
+        Self {
+            session: None,
+            drain: None,
+            waiting: None,
+            spare: None,
+            flaps: Flaps::default(),
+        }
+    }
+}
+
+impl<T> Entry<T> {
+    /// The live connection and its epoch.
+    const fn live(&self) -> Option<(Conn, u64)> {
+        match &self.session {
+            Some(Session {
+                place: Place::Live(conn),
+                epoch,
+                ..
+            }) => Some((*conn, *epoch)),
+            _ => None,
+        }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.session.is_none()
+            && self.drain.is_none()
+            && self.waiting.is_none()
+            && self.spare.is_none()
+    }
+}
+
+/// What is kept, for metrics and tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Census {
+    /// Identities about which anything is known.
+    pub identities: usize,
+    /// Sessions that wait to be resumed.
+    pub parked: usize,
+    /// Bytes of cost they keep.
+    pub parked_cost: u64,
+    /// Sessions that are over and remembered.
+    pub remembered: usize,
+    /// Timers set.
+    pub timers: usize,
+}
+
+/// The connections of one identity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Connections {
+    /// The live one, with its epoch.
+    pub live: Option<(Conn, u64)>,
+    /// The one that is being drained.
+    pub drain: Option<Conn>,
+    /// The one that waits for an older one's answer.
+    pub waiting: Option<Conn>,
+    /// The spare.
+    pub spare: Option<Conn>,
+}
+
+impl<T: Held, E: EpochStore> Registry<T, E> {
+    /// Nobody is connected. Epochs begin after `last_epoch`: give the time in
+    /// milliseconds, and they grow over a restart too.
+    #[must_use]
+    pub fn new(config: Config, store: E, last_epoch: u64) -> Self {
+        Self {
+            remembered: Remembered::new(config.most_remembered),
+            config,
+            store,
+            last_epoch,
+            entries: HashMap::new(),
+            parked: BTreeSet::new(),
+            parked_cost: 0,
+            timers: BTreeSet::new(),
+            events: VecDeque::new(),
+        }
+    }
+
+    /// How much is kept.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        Census {
+            identities: self.entries.len(),
+            parked: self.parked.len(),
+            parked_cost: self.parked_cost,
+            remembered: self.remembered.len(),
+            timers: self.timers.len(),
+        }
+    }
+
+    /// The connections of an identity.
+    #[must_use]
+    pub fn connections(&self, identity: &[u8]) -> Connections {
+        let Some(entry) = self.entries.get(identity) else {
+            return Connections::default();
+        };
+        let dying = entry.session.as_ref().and_then(|s| match s.place {
+            Place::Parked { dying, .. } => dying,
+            Place::Live(_) => None,
+        });
+        let drain = entry.drain.as_ref().and_then(|drain| drain.conn);
+        Connections {
+            live: entry.live(),
+            drain: dying.or(drain),
+            waiting: entry.waiting.map(|waiting| waiting.conn),
+            spare: entry.spare,
+        }
+    }
+
+    /// The session of an epoch, if that is the current one.
+    #[must_use]
+    pub fn session(&self, identity: &[u8], epoch: u64) -> Option<&T> {
+        let session = self.entries.get(identity)?.session.as_ref()?;
+        (session.epoch == epoch).then_some(&session.handle)
+    }
+
+    /// What the driver is to know next.
+    pub fn poll_event(&mut self) -> Option<Event<T>> {
+        self.events.pop_front()
+    }
+
+    /// A spare connection has registered; the one to close in its favour.
+    pub fn spare(&mut self, identity: &Bytes, conn: Conn) -> Option<Conn> {
+        let entry = self.entries.entry(identity.clone()).or_default();
+        entry.spare.replace(conn)
+    }
+
+    /// A spare connection has ended.
+    pub fn spare_ended(&mut self, identity: &Bytes, conn: Conn) {
+        if let Some(entry) = self.entries.get_mut(identity)
+            && entry.spare.take_if(|spare| *spare == conn).is_some()
+        {
+            self.prune(identity);
+        }
+    }
+
+    fn in_use(&self) -> Refusal {
+        Refusal {
+            reason: Reason::IdentityInUse,
+            retry: Retry::After(self.config.in_use_retry_ms),
+        }
+    }
+
+    /// Forgets an identity of which nothing is left.
+    fn prune(&mut self, identity: &Bytes) {
+        if self.entries.get(identity).is_some_and(Entry::is_empty) {
+            self.entries.remove(identity);
+            let epoch = self.store.epoch(identity);
+            self.store.forget(identity, epoch);
+        }
+    }
+
+    /// Takes a session out of the number of those that wait.
+    fn unpark(&mut self, identity: &Bytes, place: Place) {
+        if let Place::Parked { since, cost, .. } = place
+            && self.parked.remove(&(since, identity.clone()))
+        {
+            self.parked_cost -= cost;
+        }
+    }
+
+    /// A session is over: remembers and tells it. What is left of it to read or to
+    /// hand over becomes the drain, in place of the one that was.
+    fn finish(
+        &mut self,
+        now: Duration,
+        identity: &Bytes,
+        session: Session<T>,
+        why: Over,
+        draining: Option<Conn>,
+    ) -> Option<Displaced<T>> {
+        self.unpark(identity, session.place);
+        let numbers = session.handle.numbers();
+        let gone = Gone {
+            name: session.name,
+            secrets: [Some(session.secret), session.previous],
+            numbers,
+        };
+        self.remembered.insert(identity, gone);
+        self.events.push_back(Event::Over {
+            identity: identity.clone(),
+            epoch: session.epoch,
+            why,
+            numbers,
+            handle: session.handle.clone(),
+        });
+        if draining.is_none() && session.handle.all_handed_over() {
+            return None;
+        }
+        let until = now.saturating_add(self.config.drain);
+        let entry = self.entries.entry(identity.clone()).or_default();
+        let before = entry.drain.replace(Drain {
+            epoch: session.epoch,
+            conn: draining,
+            handle: session.handle,
+            until,
+            was_late: false,
+        });
+        self.timers.insert((until, Kind::Drain, identity.clone()));
+        let before = before?;
+        if before.until != until {
+            self.timers
+                .remove(&(before.until, Kind::Drain, identity.clone()));
+        }
+        Some(Displaced {
+            conn: before.conn,
+            epoch: before.epoch,
+            handle: before.handle,
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! A connection goes on with an old session.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{
+    Answer, Claim, Conn, Decision, EpochStore, Event, Held, Place, Refusal, Registry, Resumed,
+    Stale, Wish,
+};
+use crate::session::frame::{Bits128, Reason, Retry};
+use crate::session::traffic::Numbers;
+
+const NOT_AUTHORISED: Refusal = Refusal {
+    reason: Reason::NotAuthorised,
+    retry: Retry::Never,
+};
+
+impl<T: Held, E: EpochStore> Registry<T, E> {
+    /// A connection that has proved its identity wants to go on with a session.
+    ///
+    /// The secret is what lets a session move, not the policy: also with
+    /// [`Policy::Oldest`](super::Policy::Oldest) a device gets its own session
+    /// back while its old connection seems to stand.
+    pub fn resume(
+        &mut self,
+        now: Duration,
+        identity: &Bytes,
+        conn: Conn,
+        wish: &Wish<'_>,
+    ) -> Answer {
+        self.handle_timeout(now);
+        let current = self
+            .entries
+            .get(identity)
+            .and_then(|entry| entry.session.as_ref())
+            .filter(|session| session.name == wish.session);
+        if let Some(session) = current {
+            let secrets = [Some(session.secret), session.previous];
+            let Some(proven) = proven(&secrets, wish) else {
+                return Answer::Refuse(NOT_AUTHORISED);
+            };
+            let mut claim = self.claim(identity, conn);
+            let handle = &session.handle;
+            if handle.may_resume(wish.received, wish.accepts).is_ok() {
+                claim.resume = Some((wish.session, proven));
+                return Answer::Go(claim);
+            }
+            let numbers = handle.numbers();
+            self.settle(identity, wish, numbers);
+            // It is the same device, so there is nothing for a policy to decide.
+            let decision = match self.flapping(now, identity) {
+                Some(refusal) => Decision::Refuse(refusal),
+                None => Decision::Take(claim),
+            };
+            let known = Some(numbers.handed_over);
+            return Answer::Fresh { known, decision };
+        }
+        let known = match self.remembered.get(identity, &wish.session) {
+            Some(gone) if proven(&gone.secrets, wish).is_none() => {
+                return Answer::Refuse(NOT_AUTHORISED);
+            }
+            Some(gone) => {
+                let numbers = gone.numbers;
+                self.settle(identity, wish, numbers);
+                Some(numbers.handed_over)
+            }
+            None => None,
+        };
+        let decision = self.register(now, identity, conn);
+        Answer::Fresh { known, decision }
+    }
+
+    /// Resumes, in one step: compares and sets the epoch, and replaces the secret.
+    /// The secret that was proved stays valid until [`Self::heard`], since WELCOME
+    /// may be lost.
+    ///
+    /// # Errors
+    /// Something else happened to the identity meanwhile. Nothing has changed.
+    pub fn commit_resume(
+        &mut self,
+        now: Duration,
+        claim: Claim,
+        secret: Bits128,
+    ) -> Result<Resumed<T>, Stale> {
+        self.handle_timeout(now);
+        let identity = claim.identity.clone();
+        let session = self
+            .entries
+            .get(&identity)
+            .and_then(|entry| entry.session.as_ref());
+        let (Some(session), Some((name, proven))) = (session, claim.resume) else {
+            let current = self.store.epoch(&identity);
+            return Err(Stale { current });
+        };
+        if session.name != name {
+            let current = self.store.epoch(&identity);
+            return Err(Stale { current });
+        }
+        let place = session.place;
+        let epoch = self.advance(&claim)?;
+        self.unpark(&identity, place);
+        self.refuse_waiting(&identity);
+        let cut = match place {
+            Place::Live(conn) => Some(conn),
+            Place::Parked { dying, .. } => dying,
+        };
+        let entry = self.entries.entry(identity).or_default();
+        let held = entry.drain.is_some();
+        let Some(session) = &mut entry.session else {
+            return Err(Stale { current: epoch });
+        };
+        session.secret = secret;
+        session.previous = Some(proven);
+        session.epoch = epoch;
+        session.place = Place::Live(claim.conn);
+        Ok(Resumed {
+            epoch,
+            handle: session.handle.clone(),
+            cut,
+            held,
+        })
+    }
+
+    /// The first frame after WELCOME has come: the client has the new secret, and
+    /// the one before it is worth nothing any more.
+    pub fn heard(&mut self, identity: &Bytes, epoch: u64) {
+        let entry = self.entries.get_mut(identity);
+        if let Some(session) = entry.and_then(|entry| entry.session.as_mut())
+            && session.epoch == epoch
+        {
+            session.previous = None;
+        }
+    }
+
+    fn settle(&mut self, identity: &Bytes, wish: &Wish<'_>, numbers: Numbers) {
+        self.events.push_back(Event::Settled {
+            identity: identity.clone(),
+            peer_received: wish.received,
+            numbers,
+        });
+    }
+}
+
+/// The secret with which the wish is proved.
+fn proven(secrets: &[Option<Bits128>; 2], wish: &Wish<'_>) -> Option<Bits128> {
+    secrets
+        .iter()
+        .flatten()
+        .copied()
+        .find(|secret| (wish.proves)(secret))
+}

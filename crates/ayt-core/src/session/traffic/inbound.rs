@@ -1,0 +1,139 @@
+//! What comes in: each message once, in order, acknowledged when it is done with.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Accepts, cost};
+use crate::session::violation::Violation;
+
+#[derive(Debug, Clone)]
+pub(super) struct Inbound {
+    /// Messages that came in and were not taken.
+    queue: VecDeque<Bytes>,
+    queue_cost: u64,
+    /// The last message that came in.
+    received: u64,
+    /// The cost of the message the program has in hand, if it has one.
+    in_hand: Option<u64>,
+    /// Every message up to this one is done with.
+    done: u64,
+    /// The cost of those done with since the last acknowledgement.
+    done_cost: u64,
+    /// When the first of those was done with.
+    waiting_since: Option<Duration>,
+    /// Nothing is given out: an older session is still being read.
+    held: bool,
+}
+
+impl Inbound {
+    pub(super) const fn new(handed_over: u64) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            queue_cost: 0,
+            received: handed_over,
+            in_hand: None,
+            done: handed_over,
+            done_cost: 0,
+            waiting_since: None,
+            held: false,
+        }
+    }
+
+    pub(super) const fn received(&self) -> u64 {
+        self.received
+    }
+
+    pub(super) const fn done_with(&self) -> u64 {
+        self.done
+    }
+
+    pub(super) const fn queued_cost(&self) -> u64 {
+        self.queue_cost
+    }
+
+    pub(super) const fn waiting_since(&self) -> Option<Duration> {
+        self.waiting_since
+    }
+
+    pub(super) const fn set_held(&mut self, held: bool) {
+        self.held = held;
+    }
+
+    pub(super) fn idle(&self) -> bool {
+        self.queue.is_empty() && self.in_hand.is_none()
+    }
+
+    pub(super) fn readable(&self) -> bool {
+        !self.held && !self.queue.is_empty()
+    }
+
+    pub(super) const fn quarter_done(&self, window: u32) -> bool {
+        self.done_cost >= window as u64 / 4 && self.done_cost > 0
+    }
+
+    pub(super) fn handle_data(
+        &mut self,
+        seq: u64,
+        message: Bytes,
+        own: Accepts,
+    ) -> Result<(), Violation> {
+        let expected = self.received.saturating_add(1);
+        if seq < expected {
+            return Ok(());
+        }
+        if seq > expected {
+            return Err(Violation::Gap {
+                expected,
+                came: seq,
+            });
+        }
+        let (len, max) = (message.len(), own.longest_message());
+        if len > max {
+            return Err(Violation::TooLong { seq, len, max });
+        }
+        // The peer knows at most the acknowledgements that were sent, so what it
+        // counts is at least this.
+        let before = self.queue_cost + self.in_hand.unwrap_or(0) + self.done_cost;
+        let held = before + cost(len);
+        if before > 0 && held > u64::from(own.window) {
+            let window = own.window;
+            return Err(Violation::WindowExceeded { seq, held, window });
+        }
+        self.received = seq;
+        self.queue_cost += cost(len);
+        self.queue.push_back(message);
+        Ok(())
+    }
+
+    pub(super) fn done(&mut self, now: Duration) {
+        if let Some(cost) = self.in_hand.take() {
+            self.done += 1;
+            self.done_cost += cost;
+            self.waiting_since.get_or_insert(now);
+        }
+    }
+
+    pub(super) fn take(&mut self, now: Duration) -> Option<Bytes> {
+        self.done(now);
+        if self.held {
+            return None;
+        }
+        let message = self.queue.pop_front()?;
+        let cost = cost(message.len());
+        self.queue_cost -= cost;
+        self.in_hand = Some(cost);
+        if self.queue.is_empty() && self.queue.capacity() > 64 {
+            self.queue = VecDeque::new();
+        }
+        Some(message)
+    }
+
+    /// The number for an acknowledgement that is sent now.
+    pub(super) const fn acknowledge(&mut self) -> u64 {
+        self.done_cost = 0;
+        self.waiting_since = None;
+        self.done
+    }
+}
