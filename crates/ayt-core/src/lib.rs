@@ -7,6 +7,7 @@
 //! - [`probe`]: asking a connection's peer whether it is there, as a state
 //!   machine without I/O;
 //! - [`detectors`]: is a peer still there, judged from when bytes came;
+//! - [`supervise`]: the same for a million sessions;
 //! - [`session`]: the `ayt/1` protocol;
 //! - [`middleboxes`]: how long boxes on the way remember an idle connection;
 //! - [`verdict`] and [`cause`]: the words in which all of ayt answers.
@@ -23,5 +24,6 @@ pub mod keepalive;
 pub mod middleboxes;
 pub mod probe;
 pub mod session;
+pub mod supervise;
 pub mod tcp_state;
 pub mod verdict;

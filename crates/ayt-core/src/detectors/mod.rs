@@ -17,8 +17,15 @@
 //! While the caller does not read, it must call [`Detector::pause`]: a silence that
 //! nobody listened to proves nothing.
 
+pub mod fixed;
+mod silence;
+pub mod terms;
+
 use std::fmt::Debug;
 use std::time::Duration;
+
+pub use fixed::Fixed;
+pub use terms::{BadTerms, Terms};
 
 /// What a detector says when it is polled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
