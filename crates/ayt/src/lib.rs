@@ -1,4 +1,6 @@
 //! Servers and clients that know who is there.
 #![forbid(unsafe_code)]
 
+pub mod session;
+
 pub use ayt_core::cause::Cause;

@@ -1,0 +1,512 @@
+//! One session as its program and its connection's task share it.
+//!
+//! The program's calls ([`Core::send`], [`Core::recv`]) work on the session's
+//! messages under a short lock and wake the task of the connection where there is
+//! something for it to do; the task ([`Core::run`]) moves bytes and keeps the
+//! timers. Between two connections the messages are parked, and the program's calls
+//! go on as if nothing had happened.
+
+mod outgoing;
+mod pump;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Duration;
+
+use ayt_core::cause::Cause;
+use ayt_core::detectors::Fixed;
+use ayt_core::session::codec::Decoder;
+use ayt_core::session::frame::{Reason, Retry};
+use ayt_core::session::link::{self, End};
+use ayt_core::session::registry::Held;
+use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, Offer, OfferError, Traffic};
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+type Link = link::Link<Fixed>;
+
+/// Offsets from one origin: the time of all sessions of a server or a client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock(Instant);
+
+impl Clock {
+    /// The origin is now.
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since the origin.
+    pub(crate) fn now(self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn at(self, offset: Duration) -> Instant {
+        self.0 + offset
+    }
+}
+
+/// What the task of a connection tells its owner, outside of any lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Notice {
+    /// The first frame after WELCOME has come.
+    FirstFrame,
+    /// Something happened that leaves the connection standing, or its end is
+    /// decided.
+    Link(link::Event),
+}
+
+/// What a connection begins with, once it is registered.
+#[derive(Debug)]
+pub(crate) struct Start {
+    /// What was agreed.
+    pub(crate) terms: link::Terms,
+    /// Judges the peer's promise; `None` where it has made none.
+    pub(crate) detector: Option<Fixed>,
+    /// What the handshake read with; its limit is already that of a session.
+    pub(crate) decoder: Decoder,
+}
+
+/// One session.
+pub(crate) struct Core {
+    clock: Clock,
+    state: Mutex<State>,
+    /// A message may be taken, or the session is over.
+    readable: Notify,
+    /// A message may be sent, or the session is over.
+    room: Notify,
+}
+
+struct State {
+    place: Place,
+    /// Grows with each connection and each parting: what an older task does has no
+    /// effect.
+    generation: u64,
+    /// The task of the connection, when it waits.
+    task: Option<Waker>,
+    /// When that task wakes by itself.
+    armed: Option<Duration>,
+    over: Option<SessionEnd>,
+}
+
+enum Place {
+    Live(Box<Link>),
+    Parked(Box<Traffic>),
+    /// Between two places, under the lock only.
+    Moving,
+}
+
+/// How a session ended: no connection will carry it on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionEnd {
+    /// Why.
+    pub cause: Cause,
+    /// What was said about it, by either side.
+    pub reason: Option<Reason>,
+    /// Where both directions stood: messages sent and not acknowledged may be lost.
+    pub numbers: Numbers,
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core")
+            .field("numbers", &self.numbers())
+            .finish_non_exhaustive()
+    }
+}
+
+impl State {
+    fn traffic(&self) -> Option<&Traffic> {
+        match &self.place {
+            Place::Live(link) => Some(link.traffic()),
+            Place::Parked(traffic) => Some(traffic),
+            Place::Moving => None,
+        }
+    }
+
+    /// The waker of the task, if the program's call has left it something to do
+    /// before it would wake by itself.
+    fn wake(&mut self, now: Duration) -> Option<Waker> {
+        let Place::Live(link) = &self.place else {
+            return None;
+        };
+        let sooner = match (link.next_deadline(), self.armed) {
+            (Some(next), Some(armed)) => next < armed,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        (sooner || link.wants_to_transmit(now) || link.is_closed())
+            .then(|| self.task.take())
+            .flatten()
+    }
+}
+
+impl Core {
+    /// A session without a connection yet.
+    pub(crate) fn new(clock: Clock, traffic: Traffic) -> Arc<Self> {
+        Arc::new(Self {
+            clock,
+            state: Mutex::new(State {
+                place: Place::Parked(Box::new(traffic)),
+                generation: 0,
+                task: None,
+                armed: None,
+                over: None,
+            }),
+            readable: Notify::new(),
+            room: Notify::new(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is ours; what it guards is still consistent, since
+        // the machines in it change in one call each.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does something with the link, if there is one, and wakes its task.
+    fn with_link(&self, act: impl FnOnce(&mut Link, Duration)) {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        if let Place::Live(link) = &mut state.place {
+            act(link, now);
+        }
+        let task = state.task.take();
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
+    /// Where both directions stand.
+    pub(crate) fn numbers(&self) -> Numbers {
+        let state = self.lock();
+        match (&state.over, state.traffic()) {
+            (Some(end), None) => end.numbers,
+            (_, Some(traffic)) => traffic.numbers(),
+            (None, None) => Numbers::default(),
+        }
+    }
+
+    /// Sends a message: it is taken once there is room for it in the replay buffer.
+    ///
+    /// Cancel safe: where the future is dropped before it is ready, the message was
+    /// not taken.
+    pub(crate) async fn send(&self, message: Bytes) -> Result<(), SendError> {
+        let mut message = message;
+        loop {
+            let room = self.room.notified();
+            tokio::pin!(room);
+            // Told from here on, also of what happens before it is awaited.
+            room.as_mut().enable();
+            match self.offer(message)? {
+                None => return Ok(()),
+                Some(back) => message = back,
+            }
+            room.await;
+        }
+    }
+
+    /// Sends a message now, or gives it back where there is no room.
+    pub(crate) fn offer(&self, message: Bytes) -> Result<Option<Bytes>, SendError> {
+        let mut state = self.lock();
+        if let Some(end) = &state.over {
+            return Err(SendError::Over(end.clone()));
+        }
+        let offered = match &mut state.place {
+            Place::Live(link) => link.offer(message)?,
+            Place::Parked(traffic) => traffic.offer(message)?,
+            Place::Moving => return Ok(Some(message)),
+        };
+        match offered {
+            Offer::Full(message) => Ok(Some(message)),
+            Offer::Accepted { .. } => {
+                let task = state.wake(self.clock.now());
+                drop(state);
+                if let Some(task) = task {
+                    task.wake();
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// The next message; `None` once the session is over and everything that came
+    /// in was handed over. Asking for it says that the one before is done with.
+    ///
+    /// Cancel safe: where the future is dropped before it is ready, nothing was
+    /// handed over, and nothing is acknowledged that was not.
+    pub(crate) async fn recv(&self) -> Option<Bytes> {
+        loop {
+            let readable = self.readable.notified();
+            tokio::pin!(readable);
+            readable.as_mut().enable();
+            if let Some(settled) = self.try_recv() {
+                return settled;
+            }
+            readable.await;
+        }
+    }
+
+    /// As [`Self::recv`], at once: `None` where there is nothing yet.
+    pub(crate) fn try_recv(&self) -> Option<Option<Bytes>> {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        let message = match &mut state.place {
+            Place::Live(link) => link.take(now),
+            Place::Parked(traffic) => traffic.take(now),
+            Place::Moving => None,
+        };
+        let task = state.wake(now);
+        let over = state.over.is_some();
+        let more = message.is_some() && state.traffic().is_some_and(Traffic::readable);
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
+        }
+        if more {
+            // Another may be waiting.
+            self.readable.notify_one();
+        }
+        match message {
+            Some(message) => Some(Some(message)),
+            None => over.then_some(None),
+        }
+    }
+
+    /// The message taken last is done with.
+    pub(crate) fn done(&self) {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        match &mut state.place {
+            Place::Live(link) => link.done(now),
+            Place::Parked(traffic) => traffic.done(now),
+            Place::Moving => {}
+        }
+        let task = state.wake(now);
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
+    /// Ends the connection once everything is acknowledged (bounded); with
+    /// [`Reason::Done`] the session as well.
+    pub(crate) fn end(&self, reason: Reason, retry: Retry) {
+        self.with_link(|link, now| link.end(now, reason, retry));
+        let mut state = self.lock();
+        if let (Reason::Done, Place::Parked(traffic)) = (reason, &mut state.place) {
+            traffic.set_ending();
+        }
+    }
+
+    /// BYE now, then FIN and the drain.
+    pub(crate) fn bye(&self, reason: Reason, retry: Retry, text: &str) {
+        self.with_link(|link, now| link.bye(now, reason, retry, text));
+    }
+
+    /// Asks the peer whether it is there: a notice tells the answer.
+    pub(crate) fn ask(&self) {
+        self.with_link(|link, now| link.ask(now));
+    }
+
+    /// Holds back what came in until [`Self::release`].
+    pub(crate) fn hold(&self) {
+        self.with_traffic(Traffic::hold);
+    }
+
+    /// Hands over what was held back.
+    pub(crate) fn release(&self) {
+        self.with_traffic(Traffic::release);
+        self.readable.notify_waiters();
+    }
+
+    fn with_traffic<R>(&self, act: impl FnOnce(&mut Traffic) -> R) -> Option<R> {
+        let mut state = self.lock();
+        match &mut state.place {
+            Place::Live(link) => Some(act(link.traffic_mut())),
+            Place::Parked(traffic) => Some(act(traffic)),
+            Place::Moving => None,
+        }
+    }
+
+    /// Parts from its connection at once and without BYE, if it has one: the
+    /// session moves to another. The old task closes its socket when it wakes.
+    pub(crate) fn part(&self) {
+        let generation = self.lock().generation;
+        self.part_from(generation);
+    }
+
+    /// As [`Self::part`], where the connection is still this one.
+    fn part_from(&self, generation: u64) {
+        let mut state = self.lock();
+        if state.generation != generation {
+            return;
+        }
+        let now = self.clock.now();
+        state.generation += 1;
+        state.place = match std::mem::replace(&mut state.place, Place::Moving) {
+            Place::Live(mut link) => {
+                link.cut(now);
+                Place::Parked(Box::new(link.into_traffic()))
+            }
+            parked => parked,
+        };
+        let task = state.task.take();
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
+    /// The number to put into PROOF or WELCOME; the session must be parked.
+    pub(crate) fn announce(&self) -> u64 {
+        self.with_traffic(Traffic::announce).unwrap_or_default()
+    }
+
+    /// Forgets what the peer has `received`, and will send the rest again.
+    pub(crate) fn resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {
+        let resumed = self.with_traffic(|traffic| traffic.resume(received, accepts));
+        self.room.notify_waiters();
+        resumed.unwrap_or(Ok(()))
+    }
+
+    /// The session is over: programs that wait are told. Only the first counts.
+    pub(crate) fn finish(&self, cause: Cause, reason: Option<Reason>) {
+        let mut state = self.lock();
+        let numbers = state.traffic().map(Traffic::numbers).unwrap_or_default();
+        state.over.get_or_insert(SessionEnd {
+            cause,
+            reason,
+            numbers,
+        });
+        drop(state);
+        self.readable.notify_waiters();
+        self.room.notify_waiters();
+    }
+
+    /// How the session ended, if it has.
+    pub(crate) fn over(&self) -> Option<SessionEnd> {
+        self.lock().over.clone()
+    }
+
+    /// It has a connection whose end is not decided.
+    pub(crate) fn is_connected(&self) -> bool {
+        matches!(&self.lock().place, Place::Live(link) if link.is_live())
+    }
+
+    /// The messages that were never acknowledged, with the number of the first:
+    /// once the session is over.
+    pub(crate) fn unacknowledged(&self) -> (u64, Vec<Bytes>) {
+        let copy = self.with_traffic(|traffic| traffic.clone());
+        copy.map_or((0, Vec::new()), |traffic| {
+            let (first, messages) = traffic.into_unacknowledged();
+            (first, messages.collect())
+        })
+    }
+
+    /// Carries the session over this connection until it is closed, and says how it
+    /// ended; `None` where the session was moved to another meanwhile. The session
+    /// must be parked, and [resumed](Self::resume) where it is not new.
+    ///
+    /// Not cancel safe in one way: where the future is dropped, the connection is
+    /// closed without BYE and the session stays as it was, parked by
+    /// [`Self::part`].
+    pub(crate) async fn run<S>(
+        self: &Arc<Self>,
+        io: S,
+        start: Start,
+        notice: impl FnMut(Notice),
+    ) -> Option<End>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let generation = {
+            let mut state = self.lock();
+            state.generation += 1;
+            state.place = match std::mem::replace(&mut state.place, Place::Moving) {
+                Place::Parked(traffic) => Place::Live(Box::new(Link::new(
+                    self.clock.now(),
+                    start.terms,
+                    start.detector,
+                    *traffic,
+                ))),
+                // Somebody forgot to part: the older connection loses.
+                Place::Live(link) => Place::Live(Box::new(Link::new(
+                    self.clock.now(),
+                    start.terms,
+                    start.detector,
+                    link.into_traffic(),
+                ))),
+                Place::Moving => Place::Moving,
+            };
+            state.generation
+        };
+        self.room.notify_waiters();
+        pump::Pump::new(self, generation, io, start.decoder, notice).await
+    }
+}
+
+/// What an error of the transport says of the peer.
+fn cause_of(error: &io::Error) -> Cause {
+    match error.kind() {
+        io::ErrorKind::TimedOut => Cause::KeepaliveTimeout,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Cause::Unreachable,
+        io::ErrorKind::ConnectionAborted => Cause::Destroyed,
+        io::ErrorKind::UnexpectedEof => Cause::PeerClosed,
+        _ => Cause::PeerReset,
+    }
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// It can never be sent.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    /// The session is over.
+    #[error("the session is over: {}", .0.cause.sentence())]
+    Over(SessionEnd),
+}
+
+/// The registry's handle.
+impl Held for HeldCore {
+    fn cost(&self) -> u64 {
+        let state = self.0.lock();
+        state
+            .traffic()
+            .map_or(0, |traffic| traffic.replay_cost() + traffic.queued_cost())
+    }
+
+    fn numbers(&self) -> Numbers {
+        self.0.numbers()
+    }
+
+    fn all_handed_over(&self) -> bool {
+        self.0.lock().traffic().is_none_or(Traffic::all_handed_over)
+    }
+
+    fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {
+        let state = self.0.lock();
+        state
+            .traffic()
+            .map_or(Ok(()), |traffic| traffic.may_resume(received, accepts))
+    }
+}
+
+/// A session in the hands of the registry.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldCore(pub(crate) Arc<Core>);
+
+impl PartialEq for HeldCore {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for HeldCore {}

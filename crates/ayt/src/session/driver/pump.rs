@@ -1,0 +1,329 @@
+//! The task of one connection: moves bytes, keeps its timers, and hands everything
+//! else to the link.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use ayt_core::cause::Cause;
+use ayt_core::session::codec::Decoder;
+use ayt_core::session::link::{End, Event};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep_until};
+
+use super::outgoing::{Outgoing, SLICES};
+use super::{Core, Link, Notice, Place};
+
+/// Reads in a row before others get their turn.
+const READS: usize = 8;
+
+thread_local! {
+    /// What a read goes into where no frame is half read: an idle connection keeps
+    /// no buffer, and a busy one finds this in the cache.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; 64 * 1024].into());
+}
+
+/// See [`Core::run`].
+pub(super) struct Pump<'c, S, N> {
+    core: &'c Arc<Core>,
+    generation: u64,
+    io: S,
+    decoder: Decoder,
+    out: Outgoing,
+    notice: N,
+    sleep: Option<Pin<Box<Sleep>>>,
+    /// FIN follows what is in `out`.
+    half_close: bool,
+    shut: bool,
+    eof: bool,
+    heard: bool,
+    flush: bool,
+}
+
+enum Turn {
+    /// The link is closed.
+    Closed(End),
+    /// The session has another connection by now.
+    Moved,
+    /// Go on.
+    On,
+}
+
+impl<'c, S, N> Pump<'c, S, N>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    N: FnMut(Notice),
+{
+    pub(super) fn new(
+        core: &'c Arc<Core>,
+        generation: u64,
+        io: S,
+        decoder: Decoder,
+        notice: N,
+    ) -> Self {
+        Self {
+            core,
+            generation,
+            io,
+            decoder,
+            out: Outgoing::default(),
+            notice,
+            sleep: None,
+            half_close: false,
+            shut: false,
+            eof: false,
+            heard: false,
+            flush: false,
+        }
+    }
+
+    /// Does something with the link, tells what came of it, and gathers what is to
+    /// be written.
+    fn turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        act: impl FnOnce(&mut Link, std::time::Duration),
+    ) -> Turn {
+        let mut notices = Vec::new();
+        let (turn, readable, room) = {
+            let mut state = self.core.lock();
+            if state.generation != self.generation {
+                return Turn::Moved;
+            }
+            let now = self.core.clock.now();
+            let Place::Live(link) = &mut state.place else {
+                return Turn::Moved;
+            };
+            let acknowledged = link.traffic().numbers().acknowledged;
+            act(link, now);
+            if link.next_deadline().is_some_and(|at| at <= now) {
+                link.handle_timeout(now);
+            }
+            let max_payload = link.traffic().config().peer.max_payload;
+            while !self.out.is_enough()
+                && let Some(frame) = link.poll_transmit(now)
+            {
+                if self.out.push(frame, max_payload).is_err() {
+                    // The session took a longer message than this peer takes:
+                    // `Traffic::resume` refuses that.
+                    link.handle_error(now, Cause::ProtocolError);
+                }
+            }
+            let mut turn = Turn::On;
+            while let Some(event) = link.poll_event() {
+                match &event {
+                    Event::HalfClose => self.half_close = true,
+                    Event::Closed(end) => turn = Turn::Closed(end.clone()),
+                    _ => {}
+                }
+                notices.push(event);
+            }
+            let readable = link.traffic().readable();
+            let room = link.traffic().numbers().acknowledged != acknowledged;
+            state.armed = match &state.place {
+                Place::Live(link) => link.next_deadline(),
+                _ => None,
+            };
+            if matches!(turn, Turn::On) {
+                match &mut state.task {
+                    Some(task) => task.clone_from(cx.waker()),
+                    none => *none = Some(cx.waker().clone()),
+                }
+            } else {
+                let parked = match std::mem::replace(&mut state.place, Place::Moving) {
+                    Place::Live(link) => Place::Parked(Box::new(link.into_traffic())),
+                    other => other,
+                };
+                state.place = parked;
+                state.generation += 1;
+                state.task = None;
+            }
+            (turn, readable, room)
+        };
+        if readable {
+            self.core.readable.notify_one();
+        }
+        if room {
+            self.core.room.notify_waiters();
+        }
+        for event in notices {
+            (self.notice)(Notice::Link(event));
+        }
+        turn
+    }
+
+    /// Writes what there is; `Ready` when nothing is left to do for now.
+    fn write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.out.is_empty() {
+            let mut slices = [IoSlice::new(&[]); SLICES];
+            let used = self.out.slices(&mut slices);
+            let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..used]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.out.written(written);
+            self.flush = true;
+        }
+        if self.flush {
+            ready!(Pin::new(&mut self.io).poll_flush(cx))?;
+            self.flush = false;
+        }
+        if self.half_close && !self.shut {
+            ready!(Pin::new(&mut self.io).poll_shutdown(cx))?;
+            self.shut = true;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads once, and gives the link what came.
+    fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Turn>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer))?;
+            Poll::Ready(Ok(self.came(cx, buffer.filled())))
+        })
+    }
+
+    /// These bytes came.
+    fn came(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Turn {
+        if bytes.is_empty() {
+            self.eof = true;
+            return self.turn(cx, Link::handle_eof);
+        }
+        let mut decoder = std::mem::take(&mut self.decoder);
+        let mut frames = 0usize;
+        let turn = self.turn(cx, |link, now| {
+            link.handle_bytes(now, bytes.len());
+            let mut rest = bytes;
+            loop {
+                let taken = decoder.feed(rest);
+                rest = &rest[taken..];
+                match decoder.next_frame() {
+                    Ok(Some(frame)) => {
+                        frames += 1;
+                        link.handle_frame(now, frame);
+                    }
+                    Ok(None) if rest.is_empty() => break,
+                    Ok(None) => {}
+                    Err(error) => {
+                        link.handle_malformed(now, error.name());
+                        break;
+                    }
+                }
+            }
+        });
+        decoder.release();
+        self.decoder = decoder;
+        if frames > 0 && !self.heard {
+            self.heard = true;
+            (self.notice)(Notice::FirstFrame);
+        }
+        turn
+    }
+
+    /// Sets the timer to the link's next deadline. One that is set for an earlier
+    /// time is left alone: it fires in vain, once.
+    fn arm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(armed) = self.core.lock().armed else {
+            self.sleep = None;
+            return Poll::Pending;
+        };
+        let at = self.core.clock.at(armed);
+        match &mut self.sleep {
+            Some(sleep) if sleep.deadline() <= at => {}
+            Some(sleep) => sleep.as_mut().reset(at),
+            none => *none = Some(Box::pin(sleep_until(at))),
+        }
+        let Some(sleep) = &mut self.sleep else {
+            return Poll::Pending;
+        };
+        ready!(sleep.as_mut().poll(cx));
+        self.sleep = None;
+        Poll::Ready(())
+    }
+
+    /// Reads, gathers, writes and arms until nothing is left to do for now. Reads
+    /// come first: what has arrived is heard before a silence is judged.
+    fn step(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        for _ in 0..READS {
+            let mut came = false;
+            if !self.eof {
+                let turn = match self.read(cx) {
+                    Poll::Pending => Turn::On,
+                    Poll::Ready(Ok(turn)) => {
+                        came = true;
+                        turn
+                    }
+                    Poll::Ready(Err(error)) => self.failed(cx, &error),
+                };
+                if !matches!(turn, Turn::On) {
+                    return Poll::Ready(turn);
+                }
+            }
+            let turn = self.turn(cx, |_, _| {});
+            if !matches!(turn, Turn::On) {
+                return Poll::Ready(turn);
+            }
+            let written = match self.write(cx) {
+                Poll::Pending => false,
+                Poll::Ready(Ok(())) => true,
+                Poll::Ready(Err(error)) => {
+                    let turn = self.failed(cx, &error);
+                    if !matches!(turn, Turn::On) {
+                        return Poll::Ready(turn);
+                    }
+                    false
+                }
+            };
+            let due = self.arm(cx).is_ready();
+            if !came && !due && !(written && self.wants()) {
+                return Poll::Pending;
+            }
+        }
+        // Others first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// There is more to gather, for which there was no room before.
+    fn wants(&self) -> bool {
+        let state = self.core.lock();
+        let now = self.core.clock.now();
+        state.generation == self.generation
+            && matches!(&state.place, Place::Live(link) if link.wants_to_transmit(now))
+    }
+
+    fn failed(&mut self, cx: &mut Context<'_>, error: &io::Error) -> Turn {
+        let cause = super::cause_of(error);
+        self.eof = true;
+        self.turn(cx, |link, now| link.handle_error(now, cause))
+    }
+}
+
+// Only `io` is ever pinned, and that by a reference.
+impl<S: Unpin, N> Unpin for Pump<'_, S, N> {}
+
+impl<S, N> Future for Pump<'_, S, N>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    N: FnMut(Notice),
+{
+    type Output = Option<End>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<End>> {
+        match ready!(self.step(cx)) {
+            Turn::Closed(end) => Poll::Ready(Some(end)),
+            Turn::Moved | Turn::On => Poll::Ready(None),
+        }
+    }
+}
+
+impl<S, N> Drop for Pump<'_, S, N> {
+    /// Dropped before its time, it leaves the session parked.
+    fn drop(&mut self) {
+        self.core.part_from(self.generation);
+    }
+}
