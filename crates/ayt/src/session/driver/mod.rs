@@ -61,6 +61,10 @@ pub(crate) enum Notice {
     Link(link::Event),
 }
 
+/// The right to carry a session over one connection; see [`Core::part`].
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(u64);
+
 /// What a connection begins with, once it is registered.
 #[derive(Debug)]
 pub(crate) struct Start {
@@ -336,18 +340,20 @@ impl Core {
     }
 
     /// Parts from its connection at once and without BYE, if it has one: the
-    /// session moves to another. The old task closes its socket when it wakes.
-    pub(crate) fn part(&self) {
-        let generation = self.lock().generation;
-        self.part_from(generation);
+    /// session moves to another, which needs the ticket. The old task closes its
+    /// socket when it wakes. Tickets given before have no effect any more.
+    pub(crate) fn part(&self) -> Ticket {
+        let mut state = self.lock();
+        let ticket = self.part_locked(&mut state);
+        let task = state.task.take();
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
+        }
+        ticket
     }
 
-    /// As [`Self::part`], where the connection is still this one.
-    fn part_from(&self, generation: u64) {
-        let mut state = self.lock();
-        if state.generation != generation {
-            return;
-        }
+    fn part_locked(&self, state: &mut State) -> Ticket {
         let now = self.clock.now();
         state.generation += 1;
         state.place = match std::mem::replace(&mut state.place, Place::Moving) {
@@ -357,10 +363,14 @@ impl Core {
             }
             parked => parked,
         };
-        let task = state.task.take();
-        drop(state);
-        if let Some(task) = task {
-            task.wake();
+        Ticket(state.generation)
+    }
+
+    /// As [`Self::part`], where the connection is still this one.
+    fn part_from(&self, ticket: Ticket) {
+        let mut state = self.lock();
+        if state.generation == ticket.0 {
+            self.part_locked(&mut state);
         }
     }
 
@@ -411,14 +421,14 @@ impl Core {
     }
 
     /// Carries the session over this connection until it is closed, and says how it
-    /// ended; `None` where the session was moved to another meanwhile. The session
-    /// must be parked, and [resumed](Self::resume) where it is not new.
+    /// ended; `None` where the session was moved to another meanwhile. It must have
+    /// been [resumed](Self::resume) where it is not new.
     ///
-    /// Not cancel safe in one way: where the future is dropped, the connection is
-    /// closed without BYE and the session stays as it was, parked by
-    /// [`Self::part`].
+    /// Where the future is dropped, the connection is closed without BYE, and the
+    /// session is parked.
     pub(crate) async fn run<S>(
-        self: &Arc<Self>,
+        &self,
+        ticket: Ticket,
         io: S,
         start: Start,
         notice: impl FnMut(Notice),
@@ -426,9 +436,11 @@ impl Core {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let generation = {
+        {
             let mut state = self.lock();
-            state.generation += 1;
+            if state.generation != ticket.0 {
+                return None;
+            }
             state.place = match std::mem::replace(&mut state.place, Place::Moving) {
                 Place::Parked(traffic) => Place::Live(Box::new(Link::new(
                     self.clock.now(),
@@ -436,19 +448,12 @@ impl Core {
                     start.detector,
                     *traffic,
                 ))),
-                // Somebody forgot to part: the older connection loses.
-                Place::Live(link) => Place::Live(Box::new(Link::new(
-                    self.clock.now(),
-                    start.terms,
-                    start.detector,
-                    link.into_traffic(),
-                ))),
-                Place::Moving => Place::Moving,
+                // A ticket is used once: `part` has parked what was live.
+                other => other,
             };
-            state.generation
-        };
+        }
         self.room.notify_waiters();
-        pump::Pump::new(self, generation, io, start.decoder, notice).await
+        pump::Pump::new(self, ticket, io, start.decoder, notice).await
     }
 }
 

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ayt_core::cause::Cause;
@@ -15,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 
 use super::outgoing::{Outgoing, SLICES};
-use super::{Core, Link, Notice, Place};
+use super::{Core, Link, Notice, Place, Ticket};
 
 /// Reads in a row before others get their turn.
 const READS: usize = 8;
@@ -28,8 +27,8 @@ thread_local! {
 
 /// See [`Core::run`].
 pub(super) struct Pump<'c, S, N> {
-    core: &'c Arc<Core>,
-    generation: u64,
+    core: &'c Core,
+    ticket: Ticket,
     io: S,
     decoder: Decoder,
     out: Outgoing,
@@ -57,16 +56,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     N: FnMut(Notice),
 {
-    pub(super) fn new(
-        core: &'c Arc<Core>,
-        generation: u64,
-        io: S,
-        decoder: Decoder,
-        notice: N,
-    ) -> Self {
+    pub(super) fn new(core: &'c Core, ticket: Ticket, io: S, decoder: Decoder, notice: N) -> Self {
         Self {
             core,
-            generation,
+            ticket,
             io,
             decoder,
             out: Outgoing::default(),
@@ -90,7 +83,7 @@ where
         let mut notices = Vec::new();
         let (turn, readable, room) = {
             let mut state = self.core.lock();
-            if state.generation != self.generation {
+            if state.generation != self.ticket.0 {
                 return Turn::Moved;
             }
             let now = self.core.clock.now();
@@ -292,7 +285,7 @@ where
     fn wants(&self) -> bool {
         let state = self.core.lock();
         let now = self.core.clock.now();
-        state.generation == self.generation
+        state.generation == self.ticket.0
             && matches!(&state.place, Place::Live(link) if link.wants_to_transmit(now))
     }
 
@@ -324,6 +317,6 @@ where
 impl<S, N> Drop for Pump<'_, S, N> {
     /// Dropped before its time, it leaves the session parked.
     fn drop(&mut self) {
-        self.core.part_from(self.generation);
+        self.core.part_from(Ticket(self.ticket.0));
     }
 }

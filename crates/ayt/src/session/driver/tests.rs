@@ -28,7 +28,8 @@ fn joined(a: &Arc<Core>, b: &Arc<Core>) -> [tokio::task::JoinHandle<Option<End>>
     let (left, right) = tokio::io::duplex(64 * 1024);
     let run = |core: &Arc<Core>, io: DuplexStream| {
         let core = Arc::clone(core);
-        tokio::spawn(async move { core.run(io, start(), |_| {}).await })
+        let ticket = core.part();
+        tokio::spawn(async move { core.run(ticket, io, start(), |_| {}).await })
     };
     [run(a, left), run(b, right)]
 }
