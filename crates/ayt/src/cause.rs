@@ -82,11 +82,14 @@ impl Ended {
     }
 }
 
+const WORDS: &str = "the connection";
+const ENDED: &str = " ended: ";
+
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.peer {
-            Some(peer) => write!(f, "the connection with {peer} ended: ")?,
-            None => f.write_str("the connection ended: ")?,
+            Some(peer) => write!(f, "{WORDS} with {peer}{ENDED}")?,
+            None => write!(f, "{WORDS}{ENDED}")?,
         }
         f.write_str(self.cause.sentence())?;
         match &self.source {
@@ -148,6 +151,9 @@ pub fn ended<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Ended> {
 /// The cause in an error of any library: that of an [`Ended`] somewhere inside,
 /// else that of the first [`io::Error`], by its number alone. `None` where neither
 /// is found, or the error ends nothing.
+///
+/// The `h2` crate, and so HTTP/2 in hyper, reqwest and tonic, gives one error to
+/// many requests and keeps only its words; the words of an [`Ended`] are recognised.
 #[must_use]
 pub fn find(error: &(dyn Error + 'static)) -> Option<Cause> {
     if let Some(ended) = ended(error) {
@@ -156,11 +162,24 @@ pub fn find(error: &(dyn Error + 'static)) -> Option<Cause> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(error) = error.downcast_ref::<io::Error>() {
-            return Cause::of(error, &facts());
+            let words = error.get_ref().map(ToString::to_string);
+            return words
+                .and_then(|words| recognised(&words))
+                .or_else(|| Cause::of(error, &facts()));
         }
         next = error.source();
     }
     None
+}
+
+/// The cause in what an [`Ended`] says of itself.
+fn recognised(words: &str) -> Option<Cause> {
+    let (_, what) = words
+        .strip_prefix(WORDS)
+        .and_then(|rest| rest.split_once(ENDED))?;
+    Cause::ALL
+        .into_iter()
+        .find(|cause| what.starts_with(cause.sentence()))
 }
 
 /// What the kernel knows of a TCP socket, `None` where it does not tell.
@@ -242,6 +261,13 @@ mod tests {
             let error: io::Error = Ended::new(cause, None).into();
             assert_ne!(error.kind(), ErrorKind::WouldBlock);
             assert_eq!(find(&error), Some(cause));
+            for peer in [None, Some(addr())] {
+                let words = Ended::new(cause, peer).to_string();
+                let error = Outer(io::Error::other(words));
+                assert_eq!(find(&error), Some(cause), "only its words are left");
+            }
         }
+        let other = io::Error::other("the connection ended: for no reason");
+        assert_eq!(find(&other), Some(Cause::Failed));
     }
 }

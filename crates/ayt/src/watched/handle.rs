@@ -50,7 +50,6 @@ impl Handle {
     /// Holds the detector: silence does not count until the returned value is
     /// dropped, and then begins anew. For the time in which the peer has nothing
     /// to say, such as while it waits for this side's answer.
-    #[must_use]
     pub fn hold(&self) -> Hold {
         self.shared.hold();
         Hold {

@@ -100,10 +100,7 @@ async fn a_pulled_cable_shows_only_when_the_kernel_is_asked() -> Done {
     let (client, _server) = hosts.connect()?;
     let before = settings(&client)?;
     let mut client = Watched::tcp(client, Never);
-    // Who was heard within a second is not asked.
     let mark = hosts.wire.mark();
-    assert_eq!(ASK.run(&mut client).await, Ok(()));
-    assert!(hosts.wire.packets_since(mark).is_empty());
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     assert_eq!(ASK.run(&mut client).await, Ok(()), "it lives");
     let asked = hosts.wire.packets_since(mark);
@@ -143,6 +140,32 @@ async fn a_server_that_was_rebooted_is_found_by_its_reset() -> Done {
     let unfit = ASK.run(&mut client).await;
     assert_eq!(unfit, Err(Unfit::Ended(Cause::PeerReset)));
     Ok(())
+}
+
+#[tokio::test]
+async fn who_was_heard_within_a_second_is_not_asked() -> Done {
+    if !Need::tun() {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let (client, mut server) = hosts.connect()?;
+    let mut client = Watched::tcp(client, Never);
+    // A busy machine may take longer than that between the two lines.
+    for _ in 0..10 {
+        server.write_all(b"x").await?;
+        client.read_exact(&mut [0]).await?;
+        let idle_before = client.idle();
+        let keepalive = |client: &Client| settings(client.get_ref()).map(|all| all.0);
+        assert!(!keepalive(&client)?);
+        let asking = ASK.ask_kernel(client.get_ref());
+        // An answer without a wait is one without a question.
+        if let Ok(fit) = timeout(Duration::ZERO, asking).await {
+            assert_eq!(fit, Ok(()));
+            return Ok(());
+        }
+        assert!(client.idle() > idle_before);
+    }
+    Err("it asked, ten times".into())
 }
 
 /// Keepalive on, and its three values.
@@ -193,7 +216,7 @@ impl Pooled for Pinging {
             self.0.write_all(b"ping").await?;
             self.0.read_exact(&mut [0; 4]).await
         };
-        match timeout(Duration::from_millis(200), ask).await {
+        match timeout(Duration::from_secs(1), ask).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(Unfit::Application(error.to_string())),
             Err(_) => Err(Unfit::Application("no answer to the ping".to_owned())),
