@@ -19,7 +19,7 @@
 //! **reqwest** 0.13 lets nobody else connect: what `connector_layer` is given is
 //! reqwest's own connector, and its connections are of a type that cannot be named
 //! or made. What can be had there are its socket options: see
-//! [`reqwest`](crate::connect::reqwest) (feature `reqwest`).
+//! `ayt::connect::reqwest` (feature `reqwest`).
 
 mod eyeballs;
 #[cfg(feature = "hyper")]

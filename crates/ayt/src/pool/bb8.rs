@@ -19,15 +19,15 @@ where
     type Error = PoolError<E>;
 
     async fn connect(&self) -> Result<C, Self::Error> {
-        (self.connect)().await.map_err(PoolError::Connect)
+        self.make().await
     }
 
     async fn is_valid(&self, connection: &mut C) -> Result<(), Self::Error> {
-        self.check.run(connection).await.map_err(PoolError::Unfit)
+        self.check().run(connection).await.map_err(PoolError::Unfit)
     }
 
     fn has_broken(&self, connection: &mut C) -> bool {
-        self.check
+        self.check()
             .look(connection.tcp(), connection.idle())
             .is_err()
     }

@@ -20,11 +20,11 @@ where
     type Error = PoolError<E>;
 
     async fn create(&self) -> Result<C, Self::Error> {
-        (self.connect)().await.map_err(PoolError::Connect)
+        self.make().await
     }
 
     async fn recycle(&self, connection: &mut C, _: &Metrics) -> RecycleResult<Self::Error> {
-        let checked = self.check.run(connection).await;
+        let checked = self.check().run(connection).await;
         checked.map_err(|unfit| RecycleError::Backend(PoolError::Unfit(unfit)))
     }
 }

@@ -86,6 +86,26 @@ impl<F> Manager<F> {
     pub const fn new(connect: F, check: Check) -> Self {
         Self { connect, check }
     }
+
+    /// A new connection: what a pool calls when it has none to hand out.
+    ///
+    /// # Errors
+    /// [`PoolError::Connect`].
+    ///
+    /// # Cancel safety
+    /// That of the closure.
+    pub async fn make<Fut, C, E>(&self) -> Result<C, PoolError<E>>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = Result<C, E>>,
+    {
+        (self.connect)().await.map_err(PoolError::Connect)
+    }
+
+    /// The check that connections go through.
+    pub const fn check(&self) -> &Check {
+        &self.check
+    }
 }
 
 /// What a pool with a [`Manager`] may answer.
