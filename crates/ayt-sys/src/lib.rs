@@ -3,12 +3,15 @@
 //!
 //! - [`wire`]: the bytes of sock_diag netlink messages and of ICMP, parsed and
 //!   built without I/O;
+//! - [`keepalive`]: keepalive of a program's own sockets, on every system;
 //! - [`procfs`]: the text of /proc files, parsed without I/O;
 //! - the rest does the I/O and is re-exported here with one interface on every
 //!   system; where there is no Linux kernel, every call answers
 //!   [`SysError::NeedsLinux`].
 
 pub mod error;
+#[cfg(any(unix, windows))]
+pub mod keepalive;
 #[path = "proc/mod.rs"]
 pub mod procfs;
 pub mod wire;
