@@ -14,7 +14,7 @@ type Done = Result<(), Box<dyn Error>>;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn policy(text: &str) -> Policy {
-    text.parse().unwrap()
+    text.parse().expect("a policy")
 }
 
 fn connection() -> std::io::Result<(TcpStream, TcpStream)> {
@@ -82,7 +82,7 @@ fn check(policy: &Policy, applied: &Applied) {
             more => panic!("told twice: {more:?}"),
         }
     }
-    let planned = applied.os.plan(policy).unwrap().downgrades;
+    let planned = applied.os.plan(policy).expect("it was applied").downgrades;
     for one in planned {
         let told = applied
             .downgrades

@@ -92,10 +92,6 @@ fn wait_for_end(mut stream: &TcpStream, since: Instant) -> Duration {
 /// Within the span, and late by no more than the machine may add.
 fn assert_within(what: &str, found: Duration, span: Span) {
     let latest = span.latest + SCHEDULING;
-    println!(
-        "{what}: found after {found:.3?}, computed {:.3?} to {:.3?}",
-        span.earliest, span.latest
-    );
     assert!(
         (span.earliest..=latest).contains(&found),
         "{what}: found after {found:?}, computed {span:?} and {SCHEDULING:?} of scheduling"
@@ -248,29 +244,21 @@ fn what_was_never_set_follows_the_system_and_setting_pins_it() -> Done {
         }
         Ok(())
     };
-    let read = || -> Result<(Fact<Duration>, Fact<Duration>, Fact<u32>), Box<dyn Error>> {
-        let settings = keepalive::read(&server)?;
-        Ok((settings.idle, settings.interval, settings.count))
-    };
-    let known = |idle, interval, count| {
+    let reads = |idle, interval, count, why: &str| -> Done {
         let time = |seconds| Fact::Known(Duration::from_secs(seconds));
-        (time(idle), time(interval), Fact::Known(count))
+        let settings = keepalive::read(&server)?;
+        assert_eq!(settings.idle, time(idle), "{why}");
+        assert_eq!(settings.interval, time(interval), "{why}");
+        assert_eq!(settings.count, Fact::Known(count), "{why}");
+        Ok(())
     };
-    assert_eq!(read()?, known(7200, 75, 9));
+    reads(7200, 75, 9, "what the system comes with")?;
     system(1234, 56, 7)?;
-    assert_eq!(
-        read()?,
-        known(1234, 56, 7),
-        "never set: it follows the system"
-    );
+    reads(1234, 56, 7, "never set: it follows the system")?;
 
     // The same numbers, but now they are the socket's own.
     let _ = apply(&server, "1234/56/7")?;
     system(4321, 65, 5)?;
-    assert_eq!(
-        read()?,
-        known(1234, 56, 7),
-        "set: the system no longer reaches it"
-    );
+    reads(1234, 56, 7, "set: the system no longer reaches it")?;
     Ok(())
 }
