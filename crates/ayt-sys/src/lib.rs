@@ -3,6 +3,7 @@
 //!
 //! - [`wire`]: the bytes of sock_diag netlink messages and of ICMP, parsed and
 //!   built without I/O;
+//! - [`keepalive`]: keepalive of a program's own sockets, on every system;
 //! - [`procfs`]: the text of /proc files, parsed without I/O;
 //! - [`own`]: what the kernel knows of this process's own sockets;
 //! - the rest does the I/O and is re-exported here with one interface on every
@@ -10,6 +11,8 @@
 //!   [`SysError::NeedsLinux`].
 
 pub mod error;
+#[cfg(any(unix, windows))]
+pub mod keepalive;
 #[path = "proc/mod.rs"]
 pub mod procfs;
 pub mod wire;

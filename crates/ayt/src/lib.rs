@@ -4,6 +4,7 @@
 //! not show it: reads wait for ever, writes seem to work. This crate's parts can
 //! be used one by one, from small to whole:
 //!
+//! - [`keepalive`]: the kernel's own question, on any system, and when it finds a death;
 //! - [`cause`]: why a connection ended, as one typed value;
 //! - [`close`]: gracefully, by half with a drain, or at once;
 //! - [`watched`]: any stream with a detector beside it;
@@ -18,6 +19,8 @@ pub mod cause;
 pub mod close;
 pub mod connect;
 pub mod copy;
+#[cfg(any(unix, windows))]
+pub mod keepalive;
 pub mod listener;
 pub mod pool;
 pub mod session;
