@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use ayt_core::session::registry::{Config, Event, FlapLimit, Over, Policy};
 
+use super::half::DEADLINE;
 use super::rng::for_each_seed;
 use super::world::{State, World};
 
-fn restart_a_thousand_times(seed: u64, config: Config) -> World {
+/// At most one live connection and one drain is checked at every step.
+fn restart_a_thousand_times(seed: u64, config: Config, apart_ms: u64) -> World {
     let mut world = World::new(seed, config, 20);
+    world.latency = (0, apart_ms / 4);
     for _ in 0..1_000 {
-        // Sooner than its heartbeat is missed; at most one live and one drain is
-        // checked at every step.
-        let time = world.rng.ms(0, 400);
+        let time = world.rng.ms(0, apart_ms);
         world.run_for(time);
         world.restart_device();
         let census = world.server.registry.census();
@@ -39,6 +40,7 @@ fn with_newest_each_takes_over_from_the_one_before() {
                 flap,
                 ..Config::default()
             },
+            400,
         );
         let sessions = world.server.sessions.len();
         assert!(sessions > 500, "{sessions} sessions");
@@ -58,7 +60,7 @@ fn with_newest_each_takes_over_from_the_one_before() {
 #[test]
 fn flapping_is_refused_and_told_and_ends_by_itself() {
     for_each_seed(3, |seed| {
-        let world = restart_a_thousand_times(seed, Config::default());
+        let world = restart_a_thousand_times(seed, Config::default(), 400);
         let told = &world.server.told;
         let bouts = told
             .iter()
@@ -82,7 +84,28 @@ fn with_oldest_and_verify_the_ghost_is_found_and_the_device_gets_in() {
                 challenge: Duration::from_millis(500),
                 ..Config::default()
             };
-            restart_a_thousand_times(seed, config);
+            restart_a_thousand_times(seed, config, 400);
         });
     }
+}
+
+#[test]
+fn a_thousand_restarts_within_one_heartbeat_leave_one_session_and_one_drain() {
+    for_each_seed(5, |seed| {
+        let flap = FlapLimit {
+            takeovers: 10_000,
+            ..FlapLimit::default()
+        };
+        let config = Config {
+            flap,
+            ..Config::default()
+        };
+        let world = restart_a_thousand_times(seed, config, 4);
+        let takeovers = &world.server.takeovers;
+        let (first, last) = (takeovers[0], takeovers[takeovers.len() - 1]);
+        assert!(takeovers.len() > 200, "{}", takeovers.len());
+        assert!(last - first < DEADLINE, "no ghost was found dead meanwhile");
+        // Of all these nothing is left but the last.
+        assert!(world.server.peers.len() <= 2);
+    });
 }

@@ -79,6 +79,11 @@ impl Pipe {
         self.shut = true;
     }
 
+    /// What is under way is lost.
+    pub(crate) fn lose(&mut self) {
+        self.arrivals.clear();
+    }
+
     /// Nothing more passes, and nobody is told.
     pub(crate) const fn vanish(&mut self) {
         self.shut = true;

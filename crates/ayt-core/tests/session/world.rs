@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) device: Device,
     /// How many of the next connections are to be cut, at a random byte.
     pub(crate) cuts: u64,
+    /// The latency of the next connections, from and to, ms.
+    pub(crate) latency: (u64, u64),
     next_wire: u64,
     next_tick: Duration,
     /// The programs take messages.
@@ -69,6 +71,7 @@ impl World {
             server: Server::new(config, messages, server_rng),
             device: new_device(messages),
             cuts: 0,
+            latency: (1, 60),
             next_wire: 0,
             next_tick: Duration::ZERO,
             taking: true,
@@ -86,9 +89,17 @@ impl World {
 
     /// The device loses its power and starts again, knowing nothing.
     pub(crate) fn restart_device(&mut self) {
-        if let State::Registering(wire, _) | State::Live(wire) = self.device.state {
-            let wire = self.wires.get_mut(&wire).expect("its wire");
-            // What is under way still arrives; nothing else ever will.
+        if let State::Registering(number, _) | State::Live(number) = self.device.state {
+            let wire = self.wires.get_mut(&number).expect("its wire");
+            // What is under way still arrives; nothing else ever will. (But the
+            // real handshake takes a second flight, which a dead device does not
+            // send: here the only one is lost.)
+            let peer = self.server.peers.get(&Conn(number));
+            if peer.is_some_and(|peer| peer.session.is_none()) {
+                wire.up.lose();
+                self.server.peers.remove(&Conn(number));
+                self.server.registry.withdraw(&identity(), Conn(number));
+            }
             wire.up.vanish();
             wire.down.vanish();
         }
@@ -190,7 +201,15 @@ impl World {
         self.device.half.run_program(now, self.taking && !a);
         let sessions = self.server.sessions.clone();
         for (i, session) in sessions.iter().enumerate() {
-            let before = session.borrow().program.taken;
+            let (before, over) = {
+                let half = session.borrow();
+                let traffic = half.traffic();
+                let over = traffic.is_ending() && traffic.all_handed_over();
+                (half.program.taken, over && !half.program.in_hand)
+            };
+            if over {
+                continue;
+            }
             session.borrow_mut().run_program(now, self.taking && !b);
             if session.borrow().program.taken > before && before == 0 {
                 self.check_order(i);
@@ -210,7 +229,7 @@ impl World {
     fn dial(&mut self) {
         let (number, now) = (self.next_wire, self.now);
         self.next_wire += 1;
-        let latency = self.rng.ms(1, 60);
+        let latency = self.rng.ms(self.latency.0, self.latency.1);
         let mut cut = [None, None];
         if self.cuts > 0 {
             self.cuts -= 1;
