@@ -414,11 +414,11 @@ class Link:
 
     def close_our_direction(self):
         self.closed = True
-        try:
-            # FIN below TLS: SSLSocket.shutdown would end reading as well.
-            socket.socket.shutdown(self.sock, socket.SHUT_WR)
-        except OSError:
-            pass
+        if not isinstance(self.sock, ssl.SSLSocket):    # Python's TLS cannot close one only;
+            try:                                        # there BYE is the end by itself
+                self.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
 
     def waiting(self):
         """Bytes that TLS holds already: select does not see them."""
