@@ -73,7 +73,7 @@ class GiveUp(Exception):
 
 
 class Unmendable(GiveUp):
-    """The two sides know different things of the session: it must be forgotten."""
+    """The two sides do not fit each other any more: the session must be forgotten."""
 
 
 class Goodbye(Exception):
@@ -191,13 +191,17 @@ def cost(message):
 
 
 class Session:
+    NUMBERS = ("sent", "received", "max_payload", "window", "made")
+
     def __init__(self):
         self.made = 0             # how many of --count were made; goes on in a new session
         self.forget()
 
     def forget(self):
         self.name = self.secret = b""           # nothing to resume
-        self.sent = self.received = 0           # numbers: last sent, last handed over
+        self.max_payload = self.window = 0      # what the server takes
+        self.sent = self.received = 0           # numbers: last to be sent, last handed over
+        self.gone = 0                           # last that has been on a connection
         self.unacked = collections.deque()      # the messages up to `sent`
         self.kept = 0                           # their cost
 
@@ -217,7 +221,7 @@ class Session:
 
     def to_json(self, identity):
         return {"identity": identity.hex(), "session": self.name.hex(), "secret": self.secret.hex(),
-                "sent": self.sent, "received": self.received, "made": self.made,
+                **{name: getattr(self, name) for name in self.NUMBERS},
                 "unacked": [m.hex() for m in self.unacked]}
 
     @classmethod
@@ -226,10 +230,11 @@ class Session:
             raise ValueError("it belongs to another identity")
         session = cls()
         session.name, session.secret = (bytes.fromhex(stored[k]) for k in ("session", "secret"))
-        session.sent, session.received, session.made = (
-            int(stored[k]) for k in ("sent", "received", "made"))
+        for name in cls.NUMBERS:
+            setattr(session, name, int(stored[name]))
         session.unacked.extend(bytes.fromhex(m) for m in stored["unacked"])
         session.kept = sum(map(cost, session.unacked))
+        session.gone = session.sent             # they may have been
         return session
 
 
@@ -277,9 +282,12 @@ class Silence:
         return "dead"
 
 
-def wait_before(attempt, hint, base, cap, uniform=shuffle):
-    """Seconds before the attempt: the hint, and a random part drawn *after* the cap."""
-    return hint + uniform(0, min(cap, base * 2 ** min(attempt, 32)))
+def wait_before(failures, hint, base, cap, uniform=shuffle):
+    """Seconds before the next attempt: the hint, and a random part drawn *after* the cap.
+
+    `failures`: attempts in a row that came to nothing; 0 after a session that stood.
+    """
+    return hint + uniform(0, min(cap, base * 2 ** min(failures, 32)))
 
 
 def verdict(goodbye):
@@ -324,11 +332,11 @@ def register(link, setup, session, nonce):
     resumed = welcome.flags & 1
     if welcome.flags and mode != RESUME or resumed and welcome.session != session.name:
         raise GiveUp("WELCOME speaks of a session that was not asked for")
-    if resumed and any(len(m) + 8 > welcome.max_payload for m in session.unacked):
-        raise Unmendable("a message that we keep is longer than the server takes now")
-    if welcome.flags and not session.acked <= welcome.received <= session.sent:
+    if resumed and not session.acked <= welcome.received <= session.gone:
         raise Unmendable(f"the server has received {welcome.received} messages, "
-                         f"we know of {session.acked} to {session.sent}")
+                         f"we know of {session.acked} to {session.gone}")
+    if resumed and (welcome.max_payload < session.max_payload or welcome.window < session.window):
+        raise Unmendable("the server takes less than before: what we keep might not fit")
     return welcome
 
 
@@ -436,9 +444,9 @@ class Talk:
         self.silence = Silence(welcome.server_beat / 1000, welcome.misses,
                                welcome.challenge / 1000, now)
         self.beat = welcome.client_beat / 1000 * SPEAK_EARLIER or float("inf")
-        self.window, self.longest = welcome.window, welcome.max_payload - 8
+        self.room, self.longest = min(REPLAY, welcome.window), welcome.max_payload - 8
         self.spoke = now
-        self.written, self.flying = self.session.acked, 0    # sent on this connection
+        self.written = self.session.acked                    # sent on this connection
         self.held = sum(map(cost, device.inbox))             # came, and not acknowledged
         self.handed, self.ack_due = 0, float("inf")          # of that: handed over already
         self.goodbye, self.drain = None, float("inf")
@@ -497,12 +505,10 @@ class Talk:
         device.inbox.append(message)
 
     def acknowledged(self, number):
-        session = self.session
-        if number > session.sent:
-            raise GiveUp(f"an acknowledgement of message {number}, sent are {session.sent}")
-        kept, self.written = session.kept, max(self.written, number)
-        session.trim(number)
-        self.flying = max(0, self.flying - (kept - session.kept))
+        if number > self.session.gone:
+            raise GiveUp(f"an acknowledgement of message {number}, sent are {self.session.gone}")
+        self.written = max(self.written, number)
+        self.session.trim(number)
         self.device.dirty = True
 
     def handed_over(self, message, now):
@@ -546,23 +552,21 @@ class Talk:
     def room_for(self, message):
         """Back-pressure: no more is taken from the program than may be kept."""
         kept = self.session.kept
-        return kept == 0 or kept + cost(message) <= min(REPLAY, self.window)
+        return kept == 0 or kept + cost(message) <= self.room
 
     def transmit(self):
         """New messages and, after a resume, the old ones again: it is the same thing."""
         session = self.session
         while self.written < session.sent and len(self.link.bytes_out) < MAX_PAYLOAD:
             message = session.unacked[self.written - session.acked]
-            if self.flying and self.flying + cost(message) > self.window:
-                return
             self.written += 1
-            self.flying += cost(message)
+            session.gone = max(session.gone, self.written)
             self.link.send(numbered(DATA, self.written, message))
 
     def close(self, reason, text=""):
         """Our goodbye. What is on its way to us is still read, for the drain time."""
         self.acknowledge()
-        self.link.send(bye_frame(reason, self.session.sent, text))
+        self.link.send(bye_frame(reason, self.session.gone, text))
         self.drain = clock() + self.device.setup.drain
 
     def due(self):
@@ -615,7 +619,7 @@ class Device:
 
     def run(self):
         """Connects until it is done, or told to stop. Returns the exit code."""
-        attempt = 0
+        failures = 0
         while not self.leaving:
             begun, goodbye = clock(), self.attend()
             asks = verdict(goodbye) if goodbye else "back"
@@ -627,11 +631,13 @@ class Device:
                 return 0
             if self.leaving:
                 break
-            attempt = 1 if clock() - begun >= self.setup.cap else attempt + 1
+            if clock() - begun >= self.setup.cap:
+                failures = 0
             hint = goodbye.retry / 1000 if goodbye else 0.0
-            pause = wait_before(attempt, hint, self.setup.base, self.setup.cap)
-            event("waiting", seconds=f"{pause:.3f}", hint=f"{hint:.3f}", attempt=attempt)
+            pause = wait_before(failures, hint, self.setup.base, self.setup.cap)
+            event("waiting", seconds=f"{pause:.3f}", hint=f"{hint:.3f}", failures=failures)
             self.pause(pause)
+            failures += 1
         if not self.setup.state:
             self.forget()              # told what nobody will send again
         event("done")
@@ -659,8 +665,6 @@ class Device:
                 self.forget()
         except Goodbye as refusal:
             goodbye = refusal
-            if refusal.reason == PROTOCOL_ERROR and self.session.name:
-                self.forget()          # the server cannot resume it, and never will
         if link:
             link.sock.close()
         if goodbye:
@@ -676,6 +680,7 @@ class Device:
             self.forget(welcome.received if welcome.flags & 2 else None)
         # The old secret is good until our next frame: store() comes before that.
         session.name, session.secret, self.dirty = welcome.session, welcome.secret, True
+        session.max_payload, session.window = welcome.max_payload, welcome.window
         event("resumed" if resumed else "registered", session=session.name.hex(),
               epoch=welcome.epoch, again=len(session.unacked), received=session.received)
 
@@ -692,14 +697,13 @@ class Device:
     def forget(self, arrived=None):
         """The session is gone. `arrived`: up to where the server's program has our messages."""
         session = self.session
-        first, last = session.acked + 1, session.sent
-        if arrived is None and first <= last:
-            event("unsure", sender="device", messages=f"{first}-{last}")
-        elif arrived is not None:
-            if first <= arrived:
-                event("arrived", sender="device", messages=f"{first}-{arrived}")
-            if arrived < last:
-                event("lost", sender="device", messages=f"{arrived + 1}-{last}")
+        word = "unsure" if arrived is None else "arrived"
+        # What was on a connection may have arrived; what never was has not.
+        until = session.gone if arrived is None else min(max(arrived, session.acked), session.gone)
+        if session.acked < until:
+            event(word, sender="device", messages=f"{session.acked + 1}-{until}")
+        if until < session.sent:
+            event("lost", sender="device", messages=f"{until + 1}-{session.sent}")
         # PROOF has said that these were not handed over: now they must not be.
         self.inbox.clear()
         self.taken, self.dirty = 0, True
@@ -708,7 +712,8 @@ class Device:
     def store(self):
         """Nothing leaves the device before it is stored: called before every write."""
         if self.setup.state and self.dirty:
-            write_atomically(self.setup.state, json.dumps(self.session.to_json(self.setup.identity)))
+            stored = self.session.to_json(self.setup.identity)
+            write_atomically(self.setup.state, json.dumps(stored))
         self.dirty = False
 
     def input_ended(self):

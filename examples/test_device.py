@@ -225,6 +225,7 @@ class HandshakeVectors(unittest.TestCase):
             session.name, session.secret = unhex(v["resume"]["session"]), unhex(v["resume"]["secret"])
             session.received, session.sent = int(v["resume"]["received"]), int(v["resume"]["sent"])
             session.unacked.extend([b"x"] * session.sent)
+            session.gone = session.sent
         link, outcome, reason = ScriptedLink(v["frames"]), None, None
         try:
             welcome = device.register(link, setup, session, unhex(v["client_nonce"]))
@@ -276,8 +277,8 @@ class Decisions(unittest.TestCase):
         quarters = collections.Counter(int((d - 3) // 15) for d in draws)
         for quarter in range(4):           # drawn before the cap, all would be 63
             self.assertGreater(quarters[quarter], 300)
-        widths = [device.wait_before(n, 0, 0.5, 60, lambda low, high: high) for n in range(1, 10)]
-        self.assertEqual(widths, [1, 2, 4, 8, 16, 32, 60, 60, 60])
+        widths = [device.wait_before(n, 0, 0.5, 60, lambda low, high: high) for n in range(9)]
+        self.assertEqual(widths, [0.5, 1, 2, 4, 8, 16, 32, 60, 60])
 
     def test_what_a_goodbye_asks(self):
         def asks(reason, retry=1000):
@@ -720,35 +721,50 @@ class Resumes(WithServer):
         peer.cut()
         self.accept().resumed(1, 0)
 
-    def test_a_refused_resume_that_cannot_be_mended_is_forgotten(self):
-        run, peer = self.begin()
-        run.type(b"one", b"two")
-        peer.messages(2)
-        peer.ack(1)
-        peer.cut()
-        peer = self.accept()
-        peer.proved(SECRET[0])
-        peer.refuse("protocol_error")
-        self.assertEqual(run.event("unsure")["messages"], "2-2")
-        peer = self.accept()
-        self.assertIsNone(peer.register(n=1))
-        self.assertEqual(peer.hello[5], device.REGISTER)
+    def test_a_server_that_takes_less_than_before_does_not_fit(self):
+        for terms in ({"longest": 65543}, {"window": (1 << 20) - 1}):
+            with self.subTest(terms):
+                run, peer = self.begin()
+                run.type(b"one", b"two")
+                peer.messages(2)
+                peer.ack(1)
+                peer.send(device.PING, b"read")
+                peer.expect(device.PONG)
+                peer.cut()
+                peer = self.accept()
+                peer.resumed(1, 1, **terms)
+                self.assertEqual(peer.expect(device.BYE)[0], device.PROTOCOL_ERROR)
+                self.assertEqual(run.event("unsure")["messages"], "2-2")
+                peer = self.accept()
+                peer.register(n=2)
+                self.assertEqual(peer.hello[5], device.REGISTER)
+                run.stop()
 
-    def test_a_welcome_that_has_more_than_was_sent_is_forgotten(self):
-        _, peer = self.begin("--stay")
-        peer.cut()
-        peer = self.accept()
-        peer.resumed(1, received=5)
-        self.assertEqual(peer.expect(device.BYE)[0], device.PROTOCOL_ERROR)
-        peer = self.accept()
-        peer.register(n=2)
-        self.assertEqual(peer.hello[5], device.REGISTER)
+    def test_a_server_that_knows_of_other_messages_does_not_fit(self):
+        for received in (1, 4):            # acknowledged were 2, sent 3
+            with self.subTest(received=received):
+                run, peer = self.begin()
+                run.type(b"1", b"2", b"3")
+                peer.messages(3)
+                peer.ack(2)
+                peer.send(device.PING, b"read")
+                peer.expect(device.PONG)
+                peer.cut()
+                peer = self.accept()
+                peer.resumed(1, received)
+                self.assertEqual(peer.expect(device.BYE)[0], device.PROTOCOL_ERROR)
+                peer = self.accept()
+                peer.register(n=2)
+                self.assertEqual(peer.hello[5], device.REGISTER)
+                run.stop()
 
     def test_what_is_lost_with_a_session_is_told_exactly(self):
         run, peer = self.begin()
         run.type(b"1", b"2", b"3", b"4", b"5")
         peer.messages(5)
         peer.ack(2)
+        peer.send(device.PING, b"read")
+        peer.expect(device.PONG)
         peer.cut()
         peer = self.accept()
         peer.proved(SECRET[0])
@@ -759,14 +775,28 @@ class Resumes(WithServer):
         self.assertEqual(peer.messages(1), {1: b"six"}, "a new session counts from 1")
 
     def test_what_nobody_knows_is_told_as_that(self):
-        run, peer = self.begin()
-        run.type(b"1", b"2")
+        run, peer = self.begin("--count", "200", "--every", "0")
         peer.messages(2)
         peer.cut()
         peer = self.accept()
         peer.proved(SECRET[0])
         peer.welcome(1)
-        self.assertEqual(run.event("unsure")["messages"], "1-2")
+        self.assertEqual(run.event("unsure"), {"sender": "device", "messages": "1-200"})
+
+    def test_what_never_was_on_a_connection_is_lost_for_sure(self):
+        told = []
+        session = device.Session()
+        for _ in range(5):
+            session.add(b"x")
+        session.gone = 3
+        session.trim(1)
+        setup = types.SimpleNamespace(count=None)
+        original, device.event = device.event, lambda word, **f: told.append((word, f["messages"]))
+        try:
+            device.Device(setup, session).forget()
+        finally:
+            device.event = original
+        self.assertEqual(told, [("unsure", "2-3"), ("lost", "4-5")])
 
     def test_what_was_not_handed_over_of_a_lost_session_never_is(self):
         run, peer = self.begin(read_stdout=False)
@@ -794,6 +824,7 @@ class Restarts(WithServer):
         self.assertEqual(run.line(), "seen")
         peer.acked(1)
         run.stop()
+        peer.close()
         run, peer = self.start("--count", "7", "--every", "0", "--state", self.state), self.accept()
         self.assertEqual(peer.resumed(1, 3), 1)
         again = peer.messages(4)
