@@ -11,7 +11,6 @@
 //! - [`listener`]: accepts within bounds, for axum, hyper and tonic too;
 //! - [`connect`]: the connecting side, for hyper, reqwest and tonic too;
 //! - [`pool`]: pools that never hand out a dead connection;
-//! - [`session`]: sessions that survive the loss of their connections (`ayt/1`);
 //! - [`copy`]: two streams into each other, with the end of each direction.
 #![forbid(unsafe_code)]
 
@@ -23,6 +22,8 @@ pub mod copy;
 pub mod keepalive;
 pub mod listener;
 pub mod pool;
-pub mod session;
+// Server and client, which use it, are on their way.
+#[cfg(test)]
+mod session;
 mod trace;
 pub mod watched;
