@@ -49,7 +49,8 @@ impl Clock {
         self.0.elapsed()
     }
 
-    fn at(self, offset: Duration) -> Instant {
+    /// That time as the runtime's timers take it.
+    pub(crate) fn at(self, offset: Duration) -> Instant {
         self.0 + offset
     }
 }
