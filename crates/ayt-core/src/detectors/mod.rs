@@ -17,6 +17,8 @@
 //! While the caller does not read, it must call [`Detector::pause`]: a silence that
 //! nobody listened to proves nothing.
 
+pub mod accrual;
+pub mod adaptive;
 pub mod fixed;
 mod silence;
 pub mod terms;
@@ -24,6 +26,8 @@ pub mod terms;
 use std::fmt::Debug;
 use std::time::Duration;
 
+pub use accrual::{Accrual, AccrualTerms};
+pub use adaptive::Adaptive;
 pub use fixed::Fixed;
 pub use terms::{BadTerms, Terms};
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::values::Proven;
 use super::{
     Answer, Claim, Conn, Decision, EpochStore, Event, Held, Place, Refusal, Registry, Resumed,
-    Stale, Wish,
+    Secret, Stale, Wish,
 };
-use crate::session::frame::{Bits128, Reason, Retry};
+use crate::session::frame::{Reason, Retry};
 use crate::session::traffic::Numbers;
 
 const NOT_AUTHORISED: Refusal = Refusal {
@@ -81,7 +82,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         &mut self,
         now: Duration,
         claim: Claim,
-        secret: Bits128,
+        secret: Secret,
     ) -> Result<Resumed<T>, Stale> {
         self.handle_timeout(now);
         let identity = claim.identity.clone();
@@ -110,8 +111,13 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         let Some(session) = &mut entry.session else {
             return Err(Stale { current: epoch });
         };
+        let proved = match proven {
+            Proven::Current => session.secret,
+            // Gone where the client was heard meanwhile: then it has the other.
+            Proven::Previous => session.previous.unwrap_or(session.secret),
+        };
+        session.previous = Some(proved);
         session.secret = secret;
-        session.previous = Some(proven);
         session.epoch = epoch;
         session.place = Place::Live(claim.conn);
         Ok(Resumed {
@@ -143,10 +149,11 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
 }
 
 /// The secret with which the wish is proved.
-fn proven(secrets: &[Option<Bits128>; 2], wish: &Wish<'_>) -> Option<Bits128> {
-    secrets
-        .iter()
-        .flatten()
-        .copied()
-        .find(|secret| (wish.proves)(secret))
+fn proven(secrets: &[Option<Secret>; 2], wish: &Wish<'_>) -> Option<Proven> {
+    let [current, previous] = secrets.map(|secret| secret.is_some_and(|s| (wish.proves)(&s.0)));
+    match (current, previous) {
+        (true, _) => Some(Proven::Current),
+        (_, true) => Some(Proven::Previous),
+        _ => None,
+    }
 }
