@@ -100,9 +100,11 @@ impl Client {
     /// acknowledged. A program that crashes while it handles a message has not
     /// acknowledged it.
     ///
-    /// What came in of a session that is lost is still handed over, before the
-    /// messages of the next. A program that takes nothing keeps that of the last
-    /// four lost sessions; the server has seen nothing of it acknowledged.
+    /// What came in of a session that the server has ended is still handed over,
+    /// before the messages of the next; a program that takes nothing keeps that of
+    /// the last four. Of a session that could not be resumed it is not: the server's
+    /// program has been told that it did not arrive, and may send it again. While a
+    /// resume is being asked for, nothing is handed over.
     ///
     /// Cancel safe: where the future is dropped before it is ready, no message was
     /// taken. The one before counts as done with from the first poll on.

@@ -68,6 +68,31 @@ enum Will {
     Abort,
 }
 
+/// A session that is gone.
+pub(super) struct Gone {
+    /// Why.
+    pub(super) cause: Cause,
+    /// What was said about it.
+    pub(super) reason: Option<Reason>,
+    /// Up to where the server has handed it over, where it knows.
+    pub(super) handed_over: Option<u64>,
+    /// What came in and was not taken is not handed over either: the server was
+    /// told, in PROOF, that it did not arrive.
+    pub(super) drop_unread: bool,
+}
+
+impl Gone {
+    /// Of which nothing more is known.
+    pub(super) const fn by(cause: Cause) -> Self {
+        Self {
+            cause,
+            reason: None,
+            handed_over: None,
+            drop_unread: false,
+        }
+    }
+}
+
 /// What comes after a session whose messages were all taken.
 pub(super) enum After {
     Another,
@@ -240,13 +265,7 @@ impl Shared {
 
     /// The current session is gone, or the first one becomes known: another takes
     /// its place, where the server `accepts` this; `None` where it has not said.
-    pub(super) fn replace(
-        &self,
-        accepts: Option<Accepts>,
-        cause: Cause,
-        reason: Option<Reason>,
-        handed_over: Option<u64>,
-    ) {
+    pub(super) fn replace(&self, accepts: Option<Accepts>, gone: &Gone) {
         let told = self.change(|state| {
             let peer = accepts
                 .or_else(|| state.named.as_ref().map(|named| named.accepts))
@@ -261,9 +280,9 @@ impl Shared {
             let lost = state.named.take().is_some();
             let old = std::mem::replace(&mut state.current, Arc::clone(&fresh));
             // From here on nothing more is taken for the old one.
-            old.finish(cause, reason);
-            let told = self.move_messages(state, &old, &fresh, lost, handed_over);
-            if !HeldCore(Arc::clone(&old)).all_handed_over() {
+            old.finish(gone.cause, gone.reason);
+            let told = self.move_messages(state, &old, &fresh, lost, gone.handed_over);
+            if !gone.drop_unread && !HeldCore(Arc::clone(&old)).all_handed_over() {
                 state.older.push_back(old);
                 if state.older.len() > OLDER {
                     state.older.pop_front();

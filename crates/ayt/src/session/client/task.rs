@@ -18,9 +18,9 @@ use super::event::Event;
 use super::loss::Loss;
 use super::register::{Registered, give_up, register};
 use super::settings::Settings;
-use super::shared::{Named, Shared};
+use super::shared::{Gone, Named, Shared};
 use super::values::{Status, Stopped, longest_wait};
-use crate::session::driver::{Notice, Start};
+use crate::session::driver::{Core, Notice, Start};
 
 /// Everything that a client does by itself happens in here, and nothing after its
 /// end.
@@ -150,10 +150,14 @@ impl Task {
     fn forget(&self, loss: &Loss) {
         match loss {
             Loss::Ended(end) if end.fate == Fate::Ends => {
-                self.shared.replace(None, end.cause, end.reason, None);
+                let gone = Gone {
+                    reason: end.reason,
+                    ..Gone::by(end.cause)
+                };
+                self.shared.replace(None, &gone);
             }
             Loss::Registration(error) if error.ends_session() => {
-                self.shared.replace(None, Cause::ProtocolError, None, None);
+                self.shared.replace(None, &Gone::by(Cause::ProtocolError));
             }
             _ => {}
         }
@@ -166,8 +170,9 @@ impl Task {
             attempt: self.attempt,
         });
         let io = connect(&self.settings).await?;
+        let mut held = None;
         let purpose = shared.named().map_or(Purpose::Register, |named| {
-            let core = shared.current();
+            let core = &held.insert(Held::new(shared.current())).core;
             Purpose::Resume(Resumption {
                 session: named.session,
                 secret: named.secret,
@@ -185,6 +190,10 @@ impl Task {
             shared.clock,
         )
         .await?;
+        if let Some(held) = &mut held {
+            held.for_good = !registered.welcome.resumed;
+        }
+        drop(held);
         self.welcomed(registered).await
     }
 
@@ -200,14 +209,21 @@ impl Task {
             if let Err(error) = fits {
                 let loss = Loss::Unfit(error);
                 give_up(registered.io, &loss).await;
-                let known = matches!(error, CannotResume::TakesLess).then_some(welcome.received);
-                self.shared.replace(None, Cause::ProtocolError, None, known);
+                let known = matches!(error, CannotResume::TakesLess);
+                let gone = Gone {
+                    handed_over: known.then_some(welcome.received),
+                    ..Gone::by(Cause::ProtocolError)
+                };
+                self.shared.replace(None, &gone);
                 return Err(loss);
             }
         } else {
-            let known = welcome.known.then_some(welcome.received);
-            self.shared
-                .replace(Some(accepts), Cause::PeerClosed, None, known);
+            let gone = Gone {
+                handed_over: welcome.known.then_some(welcome.received),
+                drop_unread: true,
+                ..Gone::by(Cause::PeerClosed)
+            };
+            self.shared.replace(Some(accepts), &gone);
         }
         self.shared.name(Named {
             session: welcome.session,
@@ -268,6 +284,31 @@ impl Task {
         };
         // Nobody else gives this session a connection.
         end.unwrap_or_else(|| End::of(link::Trigger::Moved))
+    }
+}
+
+/// A session of which nothing is handed over, because the server is being told how
+/// much was: it tells its program what did not arrive, should it not resume.
+struct Held {
+    core: Arc<Core>,
+    for_good: bool,
+}
+
+impl Held {
+    fn new(core: Arc<Core>) -> Self {
+        core.hold();
+        Self {
+            core,
+            for_good: false,
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.for_good {
+            self.core.release();
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sessions that are lost: exactly what the program is told and given.
 
+use ayt_core::session::frame::{Reason, Retry};
+
 use super::super::Undelivered;
 use super::server::Plan;
 use super::*;
@@ -118,22 +120,40 @@ async fn a_server_that_forgot_what_it_acknowledged_is_not_gone_on_with() {
     assert!(!registered(&client).await, "a new session");
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_came_in_of_a_lost_session_comes_before_the_next() {
-    let server = Server::new();
-    server.plan([Plan::Serve, Plan::Forget(true)]);
-    let client = client(&server);
+/// A client with five messages from the server, of which its program has taken one
+/// and asked for no other.
+async fn unread(server: &Server) -> Client {
+    let client = client(server);
     registered(&client).await;
-    let old = server.core().await;
+    let core = server.core().await;
     for n in 0..5 {
-        old.send(number(n)).await.unwrap();
+        core.send(number(n)).await.unwrap();
     }
-    while !old.numbers().sent.eq(&5) {
+    while client.state().numbers.received < 5 {
         tokio::time::sleep(MS(1)).await;
     }
-    tokio::time::sleep(MS(1)).await;
     assert_eq!(client.recv().await.unwrap(), number(0));
+    client
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_server_was_told_did_not_arrive_does_not() {
+    let server = Server::new();
+    server.plan([Plan::Serve, Plan::Forget(true)]);
+    let client = unread(&server).await;
+    client.done();
     server.cut();
+    assert!(!registered(&client).await);
+    server.core().await.send("new".into()).await.unwrap();
+    assert_eq!(client.recv().await.unwrap(), "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_in_of_a_session_that_the_server_ended_comes_before_the_next() {
+    let server = Server::new();
+    let client = unread(&server).await;
+    let old = server.core().await;
+    old.bye(Reason::Kicked, Retry::After(100), "");
     assert!(!registered(&client).await);
     server.core().await.send("new".into()).await.unwrap();
     for n in 1..5 {

@@ -22,7 +22,7 @@ use tokio::io::{AsyncReadExt as _, duplex};
 use tokio::sync::Notify;
 
 use super::cut::Cut;
-use crate::session::driver::{Clock, Core, HeldCore, Notice, Start};
+use crate::session::driver::{Clock, Core, HeldCore, Notice, Start, Ticket};
 use crate::session::wire::{read_frame, write_frame};
 
 pub(super) const KEY: &[u8] = b"a key of thirty-two random bytes";
@@ -50,6 +50,9 @@ pub(super) enum Plan {
     /// written by the server.
     Cut([usize; 4]),
 }
+
+/// The session that a connection carries.
+type Run = (Arc<Core>, Ticket, Terms);
 
 #[derive(Clone)]
 pub(super) struct Server(Arc<Inner>);
@@ -252,7 +255,7 @@ impl Server {
     async fn carry(
         &self,
         core: Arc<Core>,
-        ticket: crate::session::driver::Ticket,
+        ticket: Ticket,
         io: Cut,
         terms: Terms,
         decoder: Decoder,
@@ -289,15 +292,7 @@ impl Server {
         None
     }
 
-    fn decide(
-        &self,
-        request: &Request,
-        plan: &Plan,
-    ) -> (
-        Admission,
-        Terms,
-        Option<(Arc<Core>, crate::session::driver::Ticket, Terms)>,
-    ) {
+    fn decide(&self, request: &Request, plan: &Plan) -> (Admission, Terms, Option<Run>) {
         let decided = self.with(|state| {
             let hello = &request.hello;
             let terms = negotiate(&state.policy, hello);
