@@ -9,6 +9,8 @@ use super::{
     Stale, Wish,
 };
 use crate::session::frame::{Bits128, Reason, Retry};
+use crate::session::handshake::ResumeSecrets;
+use crate::session::proof::Secret;
 use crate::session::traffic::Numbers;
 
 const NOT_AUTHORISED: Refusal = Refusal {
@@ -131,6 +133,30 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         {
             session.previous = None;
         }
+    }
+
+    /// The secrets with which the session of that name may be proved, kept or
+    /// over; `None` where this identity has none of that name.
+    #[must_use]
+    pub fn secrets(&self, identity: &[u8], session: &Bits128) -> Option<ResumeSecrets> {
+        let current = self
+            .entries
+            .get(identity)
+            .and_then(|entry| entry.session.as_ref())
+            .filter(|kept| kept.name == *session)
+            .map(|kept| (Some(kept.secret), kept.previous));
+        let (newest, previous) = current.or_else(|| {
+            let [newest, previous] = self.remembered.get(identity, session)?.secrets;
+            Some((newest, previous))
+        })?;
+        let newest = Secret::new(newest?);
+        let Some(previous) = previous else {
+            return Some(ResumeSecrets::new(newest));
+        };
+        let previous = Secret::new(previous);
+        let mut secrets = ResumeSecrets::new(previous.clone());
+        secrets.renew(previous, newest);
+        Some(secrets)
     }
 
     fn settle(&mut self, identity: &Bytes, wish: &Wish<'_>, numbers: Numbers) {
