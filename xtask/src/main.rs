@@ -17,6 +17,7 @@ mod elf;
 mod fuzz;
 mod paths;
 mod run;
+mod targets;
 mod test;
 mod tidy;
 mod tour;
@@ -46,6 +47,8 @@ enum Chore {
     Dist,
     /// Prove that the product builds, and explains itself, where there is no Linux
     Windows,
+    /// Check that the library compiles for every system it knows
+    Targets(targets::Args),
     /// Make ghosts, a leak and a stuck server, to try ayt on
     Demo,
     /// Run the commands of docs/tour.md for real and record what they print
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Chore::Fuzz(args) => fuzz::run(&args),
         Chore::Dist => dist::run(),
         Chore::Windows => windows::run(),
+        Chore::Targets(args) => targets::run(&args),
         Chore::Demo => demo::run(),
         Chore::Tour(args) => tour::run(&args),
         #[cfg(target_os = "linux")]

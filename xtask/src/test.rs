@@ -66,7 +66,7 @@ const NEEDS: &[Need] = &[
     },
     Need {
         program: "python3",
-        package: Package::plain("python3-minimal"),
+        package: Package::plain("python3"),
     },
 ];
 /// libFuzzer is C++.
@@ -249,7 +249,7 @@ mod tests {
                 "redis-server",
                 "openssh-server",
                 "openssh-client",
-                "python3-minimal"
+                "python3"
             ]
         );
     }

@@ -1,10 +1,15 @@
 //! `cargo xtask windows`: the product builds where there is no Linux, and says
 //! so instead of pretending. Windows stands for every other system, because it
-//! can be built and run here.
+//! can be built and run here. The library's keepalive is proved there, too: its
+//! test runs unchanged under wine, and the kernel behind wine is asked whether the
+//! connection's timer is the one that was set.
 //!
 //! rustup's toolchains come without the Windows library; Debian's come with the
 //! sources, from which cargo builds it. The target is the one for Windows 7,
 //! whose library does without a system DLL that wine 8 lacks.
+
+#[cfg(target_os = "linux")]
+mod keepalive;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -14,11 +19,13 @@ use anyhow::{Context, Result, bail, ensure};
 
 use crate::apt::{self, Package};
 use crate::paths;
-use crate::run::{in_ci, mebibytes, run as run_command, say, size_of};
+use crate::run::{Failed, in_ci, mebibytes, run as run_command, say, size_of};
 
 const TARGET: &str = "x86_64-win7-windows-gnu";
 const CARGO: &str = "/usr/bin/cargo";
 const RUSTC: &str = "/usr/bin/rustc";
+/// What rust-web-src brings.
+pub(crate) const RUST_SOURCES: &str = "/usr/lib/rustlib/src/rust/library";
 const WINE: &str = "/usr/lib/wine/wine64";
 const WINESERVER: &str = "/usr/lib/wine/wineserver64";
 const PACKAGES: &[Package] = &[
@@ -35,17 +42,24 @@ const COULD_NOT_LOOK: i32 = 3;
 pub(crate) fn run() -> Result<()> {
     let started = Instant::now();
     bring()?;
-    let program = build()?;
+    let built = build()?;
     println!(
         "windows: {TARGET} builds: ayt.exe, {}, after {} s",
-        mebibytes(size_of(&program)?),
+        mebibytes(size_of(&built.program)?),
         started.elapsed().as_secs()
     );
     if Path::new(WINE).exists() {
         let wine = Wine::new()?;
-        prove(&wine, &program)?;
+        prove(&wine, &built.program)?;
+        println!("windows: ayt.exe runs and says what needs Linux");
+        for version in ["win7", "win10"] {
+            wine.plays(version)?;
+            run_command(wine.command(WINE).arg(&built.test))?;
+            #[cfg(target_os = "linux")]
+            keepalive::prove(&wine, &built.example)?;
+        }
         println!(
-            "windows: ayt.exe runs and says what needs Linux, {} s in all",
+            "windows: keepalive is set there, and what wine lacks is told, {} s in all",
             started.elapsed().as_secs()
         );
     } else {
@@ -77,15 +91,85 @@ fn bring() -> Result<()> {
     }
 }
 
-fn build() -> Result<PathBuf> {
-    let target_dir = paths::target().join("windows");
-    let mut command = Command::new(CARGO);
+/// What was built.
+struct Built {
+    program: PathBuf,
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(dead_code, reason = "run on Linux only")
+    )]
+    example: PathBuf,
+    test: PathBuf,
+}
+
+/// Builds the program, and an example and a test of the library, in one go: the
+/// libraries of all three are then the same.
+fn build() -> Result<Built> {
+    let mut command = cargo();
+    command
+        .args(["-p", "ayt-cli", "--bin", "ayt"])
+        .args(["-p", "ayt", "--example", "keepalive", "--test", "keepalive"])
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit());
+    say(&command);
+    let output = command.output().context(CARGO)?;
+    if !output.status.success() {
+        return Err(Failed::new(&command, output.status).into());
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let built = |kind: &str, name: &str| {
+        messages
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Message>(line).ok())
+            .find(|message| {
+                let target = message.target.as_ref();
+                target.is_some_and(|target| target.name == name && target.kind == [kind])
+            })
+            .and_then(|message| message.executable)
+            .with_context(|| format!("windows: cargo built no {kind} {name}"))
+    };
+    Ok(Built {
+        program: built("bin", "ayt")?,
+        example: built("example", "keepalive")?,
+        test: built("test", "keepalive")?,
+    })
+}
+
+/// One of cargo's messages, as far as it matters here.
+#[derive(serde::Deserialize)]
+struct Message {
+    target: Option<Target>,
+    executable: Option<PathBuf>,
+}
+
+#[derive(serde::Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+}
+
+/// Debian's cargo, building for Windows.
+fn cargo() -> Command {
+    let mut command = debian_cargo();
     command
         .current_dir(paths::root())
-        .args(["build", "--locked", "-p", "ayt-cli"])
-        .args(["-Zbuild-std=std,panic_unwind", "--target", TARGET])
+        .args(["build", "--locked"])
+        .args(["-Zbuild-std=std,panic_unwind,test", "--target", TARGET])
+        // It runs once: nothing is gained by making it fast or debuggable.
+        .args(["--config", "profile.dev.package.\"*\".opt-level=0"])
+        .args(["--config", "profile.dev.debug=false"])
         .arg("--target-dir")
-        .arg(&target_dir);
+        .arg(paths::target().join("windows"))
+        .env(
+            "CARGO_TARGET_X86_64_WIN7_WINDOWS_GNU_LINKER",
+            "x86_64-w64-mingw32-gcc",
+        );
+    command
+}
+
+/// Debian's cargo, which builds the library of any system from its sources.
+pub(crate) fn debian_cargo() -> Command {
+    let mut command = Command::new(CARGO);
     // We run under rustup's cargo; nothing of that toolchain may reach this one.
     for (name, _) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
@@ -113,13 +197,8 @@ fn build() -> Result<PathBuf> {
         .env("PATH", "/usr/bin:/bin")
         .env("RUSTC", RUSTC)
         // Building the library from source is asked for with a -Z flag.
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env(
-            "CARGO_TARGET_X86_64_WIN7_WINDOWS_GNU_LINKER",
-            "x86_64-w64-mingw32-gcc",
-        );
-    run_command(&mut command)?;
-    Ok(target_dir.join(TARGET).join("debug/ayt.exe"))
+        .env("RUSTC_BOOTSTRAP", "1");
+    command
 }
 
 /// A Windows of our own, ended with this value.
@@ -145,6 +224,14 @@ impl Wine {
             .env_remove("LD_LIBRARY_PATH")
             .stdin(Stdio::null());
         command
+    }
+
+    /// The version it says it is: before and since the newer keepalive options.
+    fn plays(&self, version: &str) -> Result<()> {
+        let mut command = self.command(WINE);
+        command.args(["reg", "add", r"HKCU\Software\Wine", "/f"]);
+        command.args(["/v", "Version", "/d", version]);
+        run_command(&mut command)
     }
 
     fn run(&self, program: &Path, argument: &str) -> Result<Output> {

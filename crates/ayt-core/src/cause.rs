@@ -13,10 +13,13 @@ pub enum Cause {
     PeerReset,
     /// Kernel keepalive gave up.
     KeepaliveTimeout,
-    /// Retransmission gave up (`tcp_retries2`).
+    /// Retransmission gave up (`tcp_retries2`), or zero-window probes did.
     RetransmitTimeout,
     /// `TCP_USER_TIMEOUT` ended it.
     UserTimeout,
+    /// The kernel gave up, and nothing tells which of its timers did: on systems
+    /// whose kernel shows no account of a socket that has ended.
+    TimedOut,
     /// A router said the peer cannot be reached, and the peer stayed silent.
     Unreachable,
     /// Asked at least three times over the whole patience, and silent.
@@ -27,30 +30,43 @@ pub enum Cause {
     ProtocolError,
     /// It never said who it is.
     NeverRegistered,
+    /// Refused at the door: a bound of this side on connections was reached.
+    Refused,
     /// A newer connection of the same identity took over.
     Superseded,
     /// Destroyed from outside (`SOCK_DESTROY`, `ss -K`, `ayt reap`).
     Destroyed,
     /// This side's program closed it.
     LocalClose,
+    /// The bytes ended without the end that their protocol demands: TLS without
+    /// `close_notify` (RFC 8446 6.1). What came may be cut short, by a fault or on
+    /// purpose.
+    Truncated,
+    /// An error of another kind, of a layer above TCP (a bad TLS record) or of a
+    /// stream that is no socket.
+    Failed,
 }
 
 impl Cause {
     /// Every cause.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::PeerClosed,
         Self::PeerReset,
         Self::KeepaliveTimeout,
         Self::RetransmitTimeout,
         Self::UserTimeout,
+        Self::TimedOut,
         Self::Unreachable,
         Self::Unanswered,
         Self::HeartbeatMissed,
         Self::ProtocolError,
         Self::NeverRegistered,
+        Self::Refused,
         Self::Superseded,
         Self::Destroyed,
         Self::LocalClose,
+        Self::Truncated,
+        Self::Failed,
     ];
 
     /// The word for machines, as in JSON and metrics.
@@ -62,14 +78,18 @@ impl Cause {
             Self::KeepaliveTimeout => "keepalive_timeout",
             Self::RetransmitTimeout => "retransmit_timeout",
             Self::UserTimeout => "user_timeout",
+            Self::TimedOut => "timed_out",
             Self::Unreachable => "unreachable",
             Self::Unanswered => "unanswered",
             Self::HeartbeatMissed => "heartbeat_missed",
             Self::ProtocolError => "protocol_error",
             Self::NeverRegistered => "never_registered",
+            Self::Refused => "refused",
             Self::Superseded => "superseded",
             Self::Destroyed => "destroyed",
             Self::LocalClose => "local_close",
+            Self::Truncated => "truncated",
+            Self::Failed => "failed",
         }
     }
 
@@ -82,14 +102,18 @@ impl Cause {
             Self::KeepaliveTimeout => "keepalive went unanswered",
             Self::RetransmitTimeout => "data went unacknowledged until the kernel gave up",
             Self::UserTimeout => "its user timeout ran out",
+            Self::TimedOut => "the kernel gave up waiting for the peer",
             Self::Unreachable => "the network says the peer cannot be reached",
             Self::Unanswered => "the peer is silent (half-open)",
             Self::HeartbeatMissed => "the heartbeat stayed out",
             Self::ProtocolError => "the peer broke the protocol",
             Self::NeverRegistered => "it never registered",
+            Self::Refused => "this side has too many connections",
             Self::Superseded => "a newer connection took over",
             Self::Destroyed => "it was destroyed from outside",
             Self::LocalClose => "this side closed it",
+            Self::Truncated => "it ended without the end its protocol demands",
+            Self::Failed => "it failed with another error",
         }
     }
 }

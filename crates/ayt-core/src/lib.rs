@@ -9,6 +9,7 @@
 //! - [`detectors`]: is a peer still there, judged from when bytes came;
 //! - [`supervise`]: the same for a million sessions;
 //! - [`session`]: the `ayt/1` protocol;
+//! - [`end`]: the cause of a connection's end, from an error and facts;
 //! - [`middleboxes`]: how long boxes on the way remember an idle connection;
 //! - [`verdict`] and [`cause`]: the words in which all of ayt answers.
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@ pub mod cause;
 pub mod detectors;
 pub mod doctor;
 pub mod duration;
+pub mod end;
 pub mod fact;
 pub mod facts;
 pub mod filter;

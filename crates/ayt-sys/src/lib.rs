@@ -3,12 +3,16 @@
 //!
 //! - [`wire`]: the bytes of sock_diag netlink messages and of ICMP, parsed and
 //!   built without I/O;
+//! - [`keepalive`]: keepalive of a program's own sockets, on every system;
 //! - [`procfs`]: the text of /proc files, parsed without I/O;
+//! - [`own`]: what the kernel knows of this process's own sockets;
 //! - the rest does the I/O and is re-exported here with one interface on every
 //!   system; where there is no Linux kernel, every call answers
 //!   [`SysError::NeedsLinux`].
 
 pub mod error;
+#[cfg(any(unix, windows))]
+pub mod keepalive;
 #[path = "proc/mod.rs"]
 pub mod procfs;
 pub mod wire;
@@ -21,8 +25,25 @@ mod os;
 mod os;
 
 pub use error::SysError;
+pub use os::own;
 pub use os::{
     Descriptors, DiagSocket, Hold, Netns, Witness, boot_id, clock_ticks_per_second, have_net_admin,
     prepare_runtime_dir, process_start, read_counters, read_process, read_socket_counts,
     read_sysctls, read_threads, runtime_dir, scan_proc,
 };
+
+/// Expands to its first block where the system has `TCP_USER_TIMEOUT` (Linux,
+/// Android), else to its second: for calls of other crates that exist only there.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[macro_export]
+macro_rules! with_user_timeout {
+    ({ $($with:tt)* } else { $($without:tt)* }) => {{ $($with)* }};
+}
+
+/// Expands to its first block where the system has `TCP_USER_TIMEOUT` (Linux,
+/// Android), else to its second: for calls of other crates that exist only there.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[macro_export]
+macro_rules! with_user_timeout {
+    ({ $($with:tt)* } else { $($without:tt)* }) => {{ $($without)* }};
+}

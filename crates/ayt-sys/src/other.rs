@@ -259,3 +259,6 @@ pub fn runtime_dir() -> PathBuf {
 pub fn prepare_runtime_dir(_path: &Path) -> Result<(), SysError> {
     Err(SysError::NeedsLinux)
 }
+
+#[path = "other/own.rs"]
+pub mod own;

@@ -17,6 +17,7 @@
 //! While the caller does not read, it must call [`Detector::pause`]: a silence that
 //! nobody listened to proves nothing.
 
+pub mod accrual;
 pub mod fixed;
 mod silence;
 pub mod terms;
@@ -24,6 +25,7 @@ pub mod terms;
 use std::fmt::Debug;
 use std::time::Duration;
 
+pub use accrual::{Accrual, AccrualTerms};
 pub use fixed::Fixed;
 pub use terms::{BadTerms, Terms};
 

@@ -17,6 +17,8 @@ pub(super) struct Clock {
     lateness: u64,
     /// Later than this is late. It may be earlier than it has to be, never later.
     late_at: u64,
+    /// The same in the caller's time.
+    late_now: Duration,
     /// By how much calls were late, since it was last taken.
     late_by: u64,
 }
@@ -28,20 +30,33 @@ impl Clock {
             floor: 0,
             lateness: whole_ms(lateness),
             late_at: u64::MAX,
+            late_now: Duration::MAX,
             late_by: 0,
         }
     }
 
-    /// The own time of `now`, unless that may be late.
-    pub(super) fn on_time(&self, now: Duration) -> Option<u64> {
-        let at = self.at(now);
-        (at <= self.late_at).then_some(at)
+    /// The lower 32 bits of the own time of `now`, unless that may be late.
+    ///
+    /// Few instructions, and none that waits: the processor shall be well ahead, and
+    /// loading what the next chunks need, when the slot of this one comes from memory.
+    #[inline]
+    #[expect(
+        clippy::manual_div_ceil,
+        reason = "div_ceil cannot know that the sum does not overflow, and divides twice"
+    )]
+    pub(super) fn stamp(&self, now: Duration) -> Option<u32> {
+        let ms = (now.as_secs() as u32)
+            .wrapping_mul(1_000)
+            .wrapping_add((now.subsec_nanos() + 999_999) / 1_000_000)
+            .wrapping_sub(self.skew as u32);
+        (now <= self.late_now).then_some(ms)
     }
 
     /// The own time of `now`, where `due` is when the supervisor was to be called.
     pub(super) fn judged(&mut self, now: Duration, due: Option<u64>) -> u64 {
         let at = self.at(now);
         self.late_at = u64::MAX;
+        self.late_now = Duration::MAX;
         let Some(due) = due else {
             return at;
         };
@@ -52,12 +67,17 @@ impl Clock {
         self.late_by = self.late_by.saturating_add(at - due);
         self.skew = self.skew.saturating_add(at - self.late_at);
         self.floor = self.late_at;
+        self.late_now = self.outside(self.late_at);
         self.late_at
     }
 
     /// It is to be called at `due` or before.
     pub(super) fn expect(&mut self, due: u64) {
-        self.late_at = self.late_at.min(due.saturating_add(self.lateness));
+        let late_at = due.saturating_add(self.lateness);
+        if late_at < self.late_at {
+            self.late_at = late_at;
+            self.late_now = self.outside(late_at);
+        }
     }
 
     /// When all silences began at the earliest.

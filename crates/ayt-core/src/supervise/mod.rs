@@ -24,7 +24,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | timer state of a session | 28 B and about 5 B of the wheel; twice that while an array grows |
+//! | timer state of a session | 24 B and about 6 B of the wheel; twice that while an array grows |
 //! | besides | 8 KiB, and up to 32 B for each tick that has a turn |
 //! | expiry | never early; late by less than a tick, and what the caller is late |
 //! | tick | 100 ms; 10 ms where an interval is below 2 s |
@@ -126,20 +126,7 @@ impl Supervisor {
             return Err(Full { most: self.most });
         }
         let at = self.time(now);
-        // At most ten days: it fits.
-        let ms = |time| u32::try_from(whole_ms(time)).unwrap_or(u32::MAX / 4);
-        let key = self.slots.insert(
-            at,
-            Rest {
-                overdue: ms(terms.overdue()),
-                challenge: ms(terms.challenge()),
-                suspected_at: 0,
-                place: Place(0),
-                bucket: 0,
-                stage: Stage::Paused,
-                one_way: terms.is_one_way(),
-            },
-        );
+        let key = self.slots.insert(at, Rest::new(terms));
         self.listen(key, at);
         Ok(key)
     }
@@ -157,7 +144,10 @@ impl Supervisor {
     /// Bytes came, however few; `false` if there is no such session any more.
     #[inline]
     pub fn on_received(&mut self, key: Key, now: Duration) -> bool {
-        let at = self.time(now);
+        let at = match self.clock.stamp(now) {
+            Some(at) => at,
+            None => self.time(now) as u32,
+        };
         self.slots.hear(key, at)
     }
 
@@ -167,11 +157,11 @@ impl Supervisor {
         let Some(slot) = self.slots.find(key) else {
             return false;
         };
-        if self.slots.rest(slot).stage == Stage::Silent {
+        if self.slots.rest(slot).stage() == Stage::Silent {
             return false;
         }
         self.disarm(slot);
-        self.slots.rest_mut(slot).stage = Stage::Paused;
+        self.slots.rest_mut(slot).set_stage(Stage::Paused);
         true
     }
 
@@ -182,9 +172,9 @@ impl Supervisor {
         let Some(slot) = self.slots.find(key) else {
             return false;
         };
-        if !self.slots.rest(slot).stage.is_armed() {
+        if !self.slots.rest(slot).stage().is_armed() {
             let at = self.time(now);
-            self.slots.hear(key, at);
+            self.slots.hear(key, at as u32);
             self.listen(key, at);
         }
         true
@@ -195,7 +185,7 @@ impl Supervisor {
     #[must_use]
     pub fn silent_for(&self, key: Key, now: Duration) -> Option<Duration> {
         let slot = self.slots.find(key)?;
-        if !self.slots.rest(slot).stage.is_armed() {
+        if !self.slots.rest(slot).stage().is_armed() {
             return None;
         }
         let age = self.slots.age(slot, self.clock.at(now), self.clock.floor());
@@ -220,13 +210,7 @@ impl Supervisor {
         let mut more = false;
         while let Some(tick) = self.next_tick().filter(|&tick| tick <= end) {
             self.cursor = tick;
-            let bucket = bucket(tick);
-            while left > 0
-                && let Some(slot) = self.wheel.pop(bucket)
-            {
-                left -= 1;
-                self.turn(slot, at, &mut sink);
-            }
+            left -= self.turns(at, left, &mut sink);
             if left == 0 {
                 more = self.next_tick().is_some_and(|tick| tick <= end);
                 break;
@@ -245,46 +229,80 @@ impl Supervisor {
         }
     }
 
-    /// One session's turn, at the tick of the cursor.
-    fn turn(&mut self, slot: u32, at: u64, sink: &mut impl FnMut(Key, Overdue)) {
-        let age = self.slots.age(slot, at, self.clock.floor());
-        let rest = self.slots.rest_mut(slot);
-        let (overdue, challenge) = (u64::from(rest.overdue), u64::from(rest.challenge));
-        if rest.stage == Stage::Suspected {
-            let asked = since(rest.suspected_at, at);
-            // What was heard before the suspicion is older than it by a millisecond
-            // at least, since no terms are shorter; so equal is after.
-            if age > asked {
-                let deadline = at - asked + challenge;
-                if deadline > self.cursor * self.tick {
-                    self.arm(slot, deadline.min(at + overdue));
-                    return;
-                }
-                rest.stage = Stage::Silent;
-                return sink(self.slots.key(slot), Overdue::Silent);
+    /// The turns of the cursor's tick, `most` at most; says how many.
+    ///
+    /// Sessions of a tick lie anywhere in memory. All that a handful of turns need is
+    /// loaded before the first of them is judged: loads that do not wait for each
+    /// other take hardly longer than one.
+    fn turns(&mut self, at: u64, most: usize, sink: &mut impl FnMut(Key, Overdue)) -> usize {
+        const HANDFUL: usize = 32;
+        let mut slots = [0; HANDFUL];
+        let mut loaded = [(0, Rest::EMPTY); HANDFUL];
+        let floor = self.clock.floor();
+        let mut done = 0;
+        while done < most {
+            let room = HANDFUL.min(most - done);
+            let count = self.wheel.pop(bucket(self.cursor), &mut slots[..room]);
+            if count == 0 {
+                break;
             }
-            rest.stage = Stage::Listening;
+            for (loaded, &slot) in loaded.iter_mut().zip(&slots[..count]) {
+                *loaded = (self.slots.age(slot, at, floor), *self.slots.rest(slot));
+            }
+            for (&slot, &(age, rest)) in slots[..count].iter().zip(&loaded) {
+                self.turn(slot, rest, age, at, sink);
+            }
+            done += count;
         }
-        let patience = if rest.one_way {
-            overdue + challenge
+        done
+    }
+
+    /// One session's turn, at the tick of the cursor.
+    fn turn(
+        &mut self,
+        slot: u32,
+        mut rest: Rest,
+        age: u64,
+        at: u64,
+        sink: &mut impl FnMut(Key, Overdue),
+    ) {
+        let (overdue, challenge) = (u64::from(rest.overdue), u64::from(rest.challenge()));
+        let reached = self.cursor * self.tick;
+        let asked = since(rest.suspected_at, at);
+        // What was heard before the suspicion is older than it by a millisecond at
+        // least, since no terms are shorter; so equal is after.
+        let (said, turn) = if rest.stage() == Stage::Suspected && age > asked {
+            let deadline = at - asked + challenge;
+            if deadline > reached {
+                (None, deadline.min(at + overdue))
+            } else {
+                rest.set_stage(Stage::Silent);
+                (Some(Overdue::Silent), 0)
+            }
         } else {
-            overdue
+            let deadline = at - age + rest.patience();
+            if deadline > reached {
+                rest.set_stage(Stage::Listening);
+                (None, deadline)
+            } else if rest.is_one_way() {
+                rest.set_stage(Stage::Silent);
+                (Some(Overdue::Silent), 0)
+            } else {
+                // It has its whole time from when it is asked, which is now. It may
+                // answer at once and fall silent again, sooner than it would be given
+                // up.
+                rest.set_stage(Stage::Suspected);
+                rest.suspected_at = at as u32;
+                (Some(Overdue::Suspect), at + challenge.min(overdue))
+            }
         };
-        let deadline = at - age + patience;
-        if deadline > self.cursor * self.tick {
-            self.arm(slot, deadline);
-            return;
+        if rest.stage().is_armed() {
+            rest.place = self.arm(slot, turn).1;
         }
-        if rest.one_way {
-            rest.stage = Stage::Silent;
-            return sink(self.slots.key(slot), Overdue::Silent);
+        *self.slots.rest_mut(slot) = rest;
+        if let Some(said) = said {
+            sink(self.slots.key(slot), said);
         }
-        // It has its whole time from when it is asked, which is now.
-        rest.stage = Stage::Suspected;
-        rest.suspected_at = at as u32;
-        // It may answer at once and fall silent again, sooner than it would be given up.
-        self.arm(slot, at + challenge.min(overdue));
-        sink(self.slots.key(slot), Overdue::Suspect);
     }
 
     /// A silence of it begins.
@@ -292,46 +310,36 @@ impl Supervisor {
         let Some(slot) = self.slots.find(key) else {
             return;
         };
-        if self.next_tick().is_none() {
-            // Nobody was watched, so nobody had to call us: catch up.
-            self.cursor = self.cursor.max(at / self.tick);
-        }
+        // Nobody has to call us while nothing is due. Catch up, or all that is far
+        // off would come to stand in the one bucket that was farthest then.
+        let free = self
+            .next_tick()
+            .map_or(u64::MAX, |next| next.saturating_sub(1));
+        self.cursor = self.cursor.max(free.min(at / self.tick));
+        let patience = self.slots.rest(slot).patience();
+        let (tick, place) = self.arm(slot, at + patience);
         let rest = self.slots.rest_mut(slot);
-        rest.stage = Stage::Listening;
-        let patience = if rest.one_way {
-            u64::from(rest.overdue) + u64::from(rest.challenge)
-        } else {
-            u64::from(rest.overdue)
-        };
-        let tick = self.arm(slot, at + patience);
+        rest.set_stage(Stage::Listening);
+        rest.place = place;
         self.clock.expect(tick * self.tick);
     }
 
     /// Gives a session its turn at the first tick that is not before `deadline`, or
-    /// earlier if the wheel ends before; returns the tick.
-    fn arm(&mut self, slot: u32, deadline: u64) -> u64 {
+    /// earlier if the wheel ends before; returns the tick, and the place to be kept.
+    fn arm(&mut self, slot: u32, deadline: u64) -> (u64, Place) {
         let tick = deadline
             .div_ceil(self.tick)
             .clamp(self.cursor + 1, self.cursor + HORIZON);
-        let bucket = bucket(tick);
-        let place = self.wheel.push(bucket, slot);
-        let rest = self.slots.rest_mut(slot);
-        rest.bucket = bucket;
-        rest.place = place;
-        tick
+        (tick, self.wheel.push(bucket(tick), slot))
     }
 
     fn disarm(&mut self, slot: u32) {
-        let &Rest {
-            stage,
-            bucket,
-            place,
-            ..
-        } = self.slots.rest(slot);
-        if stage.is_armed()
-            && let Some(moved) = self.wheel.take(bucket, place)
-        {
-            self.slots.rest_mut(moved).place = place;
+        let rest = self.slots.rest(slot);
+        if rest.stage().is_armed() {
+            let place = rest.place;
+            if let Some(moved) = self.wheel.take(place) {
+                self.slots.rest_mut(moved).place = place;
+            }
         }
     }
 
@@ -345,12 +353,8 @@ impl Supervisor {
     }
 
     /// The own time of a call.
-    #[inline]
     fn time(&mut self, now: Duration) -> u64 {
-        match self.clock.on_time(now) {
-            Some(at) => at,
-            None => self.clock.judged(now, self.next_due()),
-        }
+        self.clock.judged(now, self.next_due())
     }
 }
 

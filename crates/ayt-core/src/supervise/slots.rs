@@ -1,10 +1,12 @@
-//! What is kept of each session: 28 bytes, in two arrays.
+//! What is kept of each session: 24 bytes, in two arrays.
 //!
 //! A received chunk touches only [`Heard`], 8 bytes a session: a million of them are
 //! 8 MB, which stays in the last level of a server's cache. The rest is looked at
 //! when a session's turn comes.
 
+use super::clock::whole_ms;
 use super::wheel::Place;
+use crate::detectors::Terms;
 
 /// Names a session. One that was removed is never taken for its successor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,26 +24,78 @@ pub(super) struct Heard {
     generation: u32,
 }
 
-/// What a turn needs besides.
+/// What a turn needs besides: 16 bytes, so that none lies in two cache lines.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rest {
     /// B·M in milliseconds.
     pub(super) overdue: u32,
-    /// C in milliseconds.
-    pub(super) challenge: u32,
     /// When it was suspected, as `Heard::at`.
     pub(super) suspected_at: u32,
     /// Where the wheel has it; for a free slot the next free one.
     pub(super) place: Place,
-    /// Its bucket.
-    pub(super) bucket: u16,
-    pub(super) stage: Stage,
-    pub(super) one_way: bool,
+    /// C in milliseconds, times 16; 8 if one-way; the stage.
+    packed: u32,
+}
+
+impl Rest {
+    pub(super) fn new(terms: &Terms) -> Self {
+        // An hour is less than 2²² ms, ten days less than 2³⁰.
+        let ms = |time| whole_ms(time) as u32;
+        Self {
+            overdue: ms(terms.overdue()),
+            suspected_at: 0,
+            place: Place(0),
+            packed: ms(terms.challenge()) * 16
+                + u32::from(terms.is_one_way()) * 8
+                + Stage::Paused as u32,
+        }
+    }
+
+    /// Nobody's.
+    pub(super) const EMPTY: Self = Self {
+        overdue: 0,
+        suspected_at: 0,
+        place: Place(0),
+        packed: Stage::Free as u32,
+    };
+
+    /// How long it may be silent until something is said of it.
+    pub(super) fn patience(&self) -> u64 {
+        let challenge = if self.is_one_way() {
+            self.challenge()
+        } else {
+            0
+        };
+        u64::from(self.overdue) + u64::from(challenge)
+    }
+
+    /// C in milliseconds.
+    pub(super) const fn challenge(&self) -> u32 {
+        self.packed / 16
+    }
+
+    pub(super) const fn is_one_way(&self) -> bool {
+        self.packed & 8 != 0
+    }
+
+    pub(super) const fn stage(&self) -> Stage {
+        match self.packed & 7 {
+            0 => Stage::Listening,
+            1 => Stage::Suspected,
+            2 => Stage::Silent,
+            3 => Stage::Paused,
+            _ => Stage::Free,
+        }
+    }
+
+    pub(super) const fn set_stage(&mut self, stage: Stage) {
+        self.packed = self.packed & !7 | stage as u32;
+    }
 }
 
 /// Where a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u32)]
 pub(super) enum Stage {
     Listening,
     Suspected,
@@ -119,7 +173,7 @@ impl Slots {
         self.used -= 1;
         let heard = &mut self.heard[slot as usize];
         let rest = &mut self.rest[slot as usize];
-        rest.stage = Stage::Free;
+        rest.set_stage(Stage::Free);
         // After four thousand million sessions a slot is given up rather than let an
         // old key fit again: the last generation is never given out.
         heard.generation = heard.generation.saturating_add(1);
@@ -129,10 +183,11 @@ impl Slots {
     }
 
     /// Notes that bytes came. The whole cost of a received chunk.
-    pub(super) fn hear(&mut self, key: Key, at: u64) -> bool {
+    #[inline]
+    pub(super) fn hear(&mut self, key: Key, at: u32) -> bool {
         match self.heard.get_mut(key.slot as usize) {
             Some(heard) if heard.generation == key.generation => {
-                heard.at = at as u32;
+                heard.at = at;
                 true
             }
             _ => false,
@@ -182,11 +237,35 @@ pub(super) fn since(stored: u32, now: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::detectors::terms::{MOST_CHALLENGE, MOST_INTERVAL, MOST_MISSES};
 
     #[test]
-    fn a_session_takes_28_bytes() {
-        assert_eq!(size_of::<Heard>() + size_of::<Rest>(), 28);
+    fn a_session_takes_24_bytes() {
+        assert_eq!(size_of::<Heard>() + size_of::<Rest>(), 24);
+    }
+
+    #[test]
+    fn what_is_packed_comes_out_again() {
+        let most = Terms::new(MOST_INTERVAL, MOST_MISSES, MOST_CHALLENGE).unwrap();
+        for terms in [most, most.one_way()] {
+            let mut rest = Rest::new(&terms);
+            for stage in [
+                Stage::Listening,
+                Stage::Suspected,
+                Stage::Silent,
+                Stage::Paused,
+                Stage::Free,
+            ] {
+                rest.set_stage(stage);
+                assert_eq!(rest.stage(), stage);
+                assert_eq!(rest.is_one_way(), terms.is_one_way());
+                assert_eq!(rest.challenge(), 3_600_000);
+                assert_eq!(rest.overdue, 864_000_000);
+            }
+        }
     }
 
     #[test]
@@ -200,15 +279,8 @@ mod tests {
 
     #[test]
     fn a_slot_is_given_up_before_an_old_key_fits_again() {
-        let rest = Rest {
-            overdue: 1,
-            challenge: 1,
-            suspected_at: 0,
-            place: Place(0),
-            bucket: 0,
-            stage: Stage::Paused,
-            one_way: false,
-        };
+        let second = Duration::from_secs(1);
+        let rest = Rest::new(&Terms::new(second, 1, second).unwrap());
         let mut slots = Slots::with_capacity(0);
         let key = slots.insert(0, rest);
         slots.set_generation(0, u32::MAX - 2);

@@ -161,6 +161,20 @@ fn a_full_batch_says_so_and_goes_on() {
 }
 
 #[test]
+fn what_comes_during_a_minute_has_its_turns_during_a_minute() {
+    let mut all = Supervisor::new(&Settings {
+        batch: 6,
+        ..Settings::default()
+    });
+    for n in 0..3_000 {
+        all.insert(&terms(3_600_000, 1, 500), ms(n * 20)).unwrap();
+    }
+    while let Some(at) = all.next_deadline().filter(|&at| at < ms(3_000_000)) {
+        assert_eq!(due(&mut all, at), [], "more than six turns at {at:?}");
+    }
+}
+
+#[test]
 fn the_number_of_sessions_is_bounded() {
     let mut all = Supervisor::new(&Settings {
         most: 2,

@@ -11,7 +11,7 @@ pub(super) const BUCKETS: u32 = 1024;
 /// Farthest tick ahead that has a bucket of its own.
 pub(super) const HORIZON: u64 = BUCKETS as u64 - 1;
 
-const PER_CHUNK: u32 = 7;
+const PER_CHUNK: u32 = 6;
 const NONE: u32 = u32::MAX;
 const WORD: usize = u64::BITS as usize;
 const WORDS: usize = BUCKETS as usize / WORD;
@@ -40,13 +40,15 @@ struct Chunk {
     slots: [u32; PER_CHUNK as usize],
     /// The chunk below, or the next free one.
     next: u32,
+    /// Whose it is.
+    bucket: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     /// The chunk on top; all below are full.
     top: u32,
-    /// Slots in it, 1 to 7; 7 while there is none, so that the next push takes one.
+    /// Slots in it, 1 to 6; 6 while there is none, so that the next push takes one.
     fill: u32,
 }
 
@@ -85,7 +87,7 @@ impl Wheel {
             if top == NONE {
                 self.occupied[usize::from(bucket) / WORD] |= 1 << (usize::from(bucket) % WORD);
             }
-            top = self.take_chunk(top);
+            top = self.take_chunk(bucket, top);
             fill = 0;
         }
         self.chunks[top as usize].slots[fill as usize] = slot;
@@ -96,37 +98,44 @@ impl Wheel {
         Place::new(top, fill)
     }
 
-    /// Takes any slot out of a bucket.
-    pub(super) fn pop(&mut self, bucket: u16) -> Option<u32> {
-        let Bucket { top, fill } = self.buckets[usize::from(bucket)];
-        let chunk = self.chunks.get_mut(top as usize)?;
-        let slot = chunk.slots[(fill - 1) as usize];
-        if fill > 1 {
-            self.buckets[usize::from(bucket)].fill = fill - 1;
-            return Some(slot);
+    /// Takes as many slots out of a bucket as there are and fit; says how many.
+    pub(super) fn pop(&mut self, bucket: u16, into: &mut [u32]) -> usize {
+        let mut popped = 0;
+        let Bucket { mut top, mut fill } = self.buckets[usize::from(bucket)];
+        while popped < into.len()
+            && let Some(chunk) = self.chunks.get_mut(top as usize)
+        {
+            let some = (fill as usize).min(into.len() - popped);
+            let rest = fill as usize - some;
+            into[popped..popped + some].copy_from_slice(&chunk.slots[rest..rest + some]);
+            popped += some;
+            fill = rest as u32;
+            if fill == 0 {
+                let below = std::mem::replace(&mut chunk.next, self.free);
+                self.free = top;
+                top = below;
+                fill = PER_CHUNK;
+            }
         }
-        let below = std::mem::replace(&mut chunk.next, self.free);
-        self.free = top;
-        self.buckets[usize::from(bucket)] = Bucket {
-            top: below,
-            fill: PER_CHUNK,
-        };
-        if below == NONE {
+        self.buckets[usize::from(bucket)] = Bucket { top, fill };
+        if top == NONE {
             self.occupied[usize::from(bucket) / WORD] &= !(1 << (usize::from(bucket) % WORD));
         }
-        Some(slot)
+        popped
     }
 
-    /// Takes the slot at `place` out of its bucket. Returns the slot that now
-    /// stands there instead, if any does.
-    pub(super) fn take(&mut self, bucket: u16, place: Place) -> Option<u32> {
+    /// Takes the slot at `place` out. Returns the slot that now stands there
+    /// instead, if any does.
+    pub(super) fn take(&mut self, place: Place) -> Option<u32> {
+        let bucket = self.chunks[place.chunk()].bucket as u16;
         let Bucket { top, fill } = self.buckets[usize::from(bucket)];
-        let last = self.pop(bucket)?;
+        let mut last = [NONE];
+        self.pop(bucket, &mut last);
         if place == Place::new(top, fill - 1) {
             return None;
         }
-        self.chunks[place.chunk()].slots[place.index()] = last;
-        Some(last)
+        self.chunks[place.chunk()].slots[place.index()] = last[0];
+        Some(last[0])
     }
 
     /// Ticks from `bucket` on, going round, to the first one that is not empty;
@@ -153,9 +162,11 @@ impl Wheel {
         size_of_val(&*self.buckets) + self.chunks.capacity() * size_of::<Chunk>()
     }
 
-    /// A chunk on top of `below`.
-    fn take_chunk(&mut self, below: u32) -> u32 {
+    /// A chunk for a bucket, on top of `below`.
+    fn take_chunk(&mut self, bucket: u16, below: u32) -> u32 {
+        let bucket = u32::from(bucket);
         if let Some(chunk) = self.chunks.get_mut(self.free as usize) {
+            chunk.bucket = bucket;
             let taken = self.free;
             self.free = std::mem::replace(&mut chunk.next, below);
             return taken;
@@ -163,6 +174,7 @@ impl Wheel {
         self.chunks.push(Chunk {
             slots: [NONE; PER_CHUNK as usize],
             next: below,
+            bucket,
         });
         // At most MOST slots and a chunk for each: it fits.
         (self.chunks.len() - 1) as u32
@@ -176,6 +188,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn pop(wheel: &mut Wheel, bucket: u16, most: usize) -> Vec<u32> {
+        let mut into = vec![0; most];
+        let popped = wheel.pop(bucket, &mut into);
+        into.truncate(popped);
+        into
+    }
 
     #[test]
     fn a_chunk_is_half_a_cache_line() {
@@ -192,7 +211,7 @@ mod tests {
                 let expected = (u64::from(at) + u64::from(BUCKETS) - u64::from(from)) % 1024;
                 assert_eq!(wheel.distance(from), Some(expected), "{at} from {from}");
             }
-            assert_eq!(wheel.pop(at), Some(7));
+            assert_eq!(pop(&mut wheel, at, 9), [7]);
             assert_eq!(wheel.distance(at), None);
         }
     }
@@ -205,9 +224,9 @@ mod tests {
             for slot in 0..100 {
                 wheel.push(bucket, slot);
             }
-            while wheel.pop(bucket).is_some() {}
+            assert_eq!(pop(&mut wheel, bucket, 1_000).len(), 100);
         }
-        assert_eq!(wheel.chunks.len(), 100usize.div_ceil(7));
+        assert_eq!(wheel.chunks.len(), 100usize.div_ceil(6));
     }
 
     proptest! {
@@ -227,13 +246,18 @@ mod tests {
                         model.insert(fresh, (bucket, place));
                         fresh += 1;
                     }
-                    1 => match wheel.pop(bucket) {
-                        Some(slot) => prop_assert_eq!(model.remove(&slot).unwrap().0, bucket),
-                        None => prop_assert!(model.values().all(|&(other, _)| other != bucket)),
-                    },
+                    1 => {
+                        let most = pick as usize % 20;
+                        let there = model.values().filter(|&&(other, _)| other == bucket).count();
+                        let popped = pop(&mut wheel, bucket, most);
+                        prop_assert_eq!(popped.len(), most.min(there));
+                        for slot in popped {
+                            prop_assert_eq!(model.remove(&slot).unwrap().0, bucket);
+                        }
+                    }
                     _ => if let Some(&slot) = model.keys().nth(pick as usize % model.len().max(1)) {
                         let (bucket, place) = model.remove(&slot).unwrap();
-                        if let Some(moved) = wheel.take(bucket, place) {
+                        if let Some(moved) = wheel.take(place) {
                             prop_assert_eq!(model[&moved].0, bucket);
                             model.insert(moved, (bucket, place));
                         }

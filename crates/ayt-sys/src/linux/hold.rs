@@ -11,9 +11,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Protocol, ipproto, sockopt};
 
-use super::sockopt as raw;
+use super::{own, sockopt as raw};
 use crate::error::SysError;
-use crate::wire::diag;
 
 /// A held duplicate. `SO_ERROR` is never read through it: that would take the
 /// error from the owner.
@@ -63,26 +62,7 @@ impl Hold {
     /// # Errors
     /// When an option cannot be read (`ENOPROTOOPT` on other protocols).
     pub fn keepalive(&self) -> Result<Keepalive, SysError> {
-        let seconds = |duration: Duration| u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
-        Ok(Keepalive {
-            enabled: call(
-                "getsockopt SO_KEEPALIVE",
-                sockopt::socket_keepalive(&self.fd),
-            )?,
-            idle_s: seconds(call(
-                "getsockopt TCP_KEEPIDLE",
-                sockopt::tcp_keepidle(&self.fd),
-            )?),
-            interval_s: seconds(call(
-                "getsockopt TCP_KEEPINTVL",
-                sockopt::tcp_keepintvl(&self.fd),
-            )?),
-            count: call("getsockopt TCP_KEEPCNT", sockopt::tcp_keepcnt(&self.fd))?,
-            user_timeout_ms: call(
-                "getsockopt TCP_USER_TIMEOUT",
-                sockopt::tcp_user_timeout(&self.fd),
-            )?,
-        })
+        own::keepalive(self.fd.as_fd())
     }
 
     /// TCP's own account, and the state, of this very socket.
@@ -90,16 +70,7 @@ impl Hold {
     /// # Errors
     /// When the socket is no TCP socket.
     pub fn tcp_info(&self) -> Result<(TcpState, TcpInfo), SysError> {
-        let mut buffer = [0u8; 280];
-        let bytes = raw::tcp_info(self.fd.as_fd(), &mut buffer)
-            .map_err(|error| SysError::call("getsockopt TCP_INFO", error))?;
-        match (diag::tcp_info_state(bytes), diag::tcp_info(bytes)) {
-            (Some(state), Some(info)) => Ok((state, info)),
-            _ => Err(SysError::Malformed {
-                operation: "getsockopt TCP_INFO",
-                detail: format!("{} bytes", bytes.len()),
-            }),
-        }
+        own::tcp_info(self.fd.as_fd())
     }
 
     /// This side's address, where the kernel still knows it.

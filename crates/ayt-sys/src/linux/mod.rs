@@ -5,6 +5,7 @@ mod diag_socket;
 mod filter;
 mod hold;
 mod netns;
+pub mod own;
 mod process;
 mod runtime;
 mod scan;

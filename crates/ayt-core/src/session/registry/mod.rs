@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::frame::{Bits128, Reason, Retry};
+use super::frame::{Reason, Retry};
 
+mod entry;
 mod flaps;
 mod parting;
 mod register;
@@ -22,10 +23,10 @@ pub use flaps::FlapLimit;
 pub use store::{EpochStore, Memory};
 pub use values::{
     Answer, Claim, Config, Conn, Decision, Displaced, Event, Held, NewSession, Over, Policy,
-    Refusal, Resumed, Stale, Taken, Wish,
+    Refusal, Resumed, Secret, Stale, Taken, Wish,
 };
 
-use flaps::Flaps;
+use entry::{Drain, Entry, Kind, Place, Session, Waiting};
 use remembered::{Gone, Remembered};
 
 /// The identities of one server.
@@ -75,102 +76,6 @@ pub struct Registry<T, E = Memory> {
     /// When a drain, and when a wait for an answer, is over.
     timers: BTreeSet<(Duration, Kind, Bytes)>,
     events: VecDeque<Event<T>>,
-}
-
-/// The timers of one identity, besides the expiry of its session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    /// When the older connection is no longer waited for.
-    Drain,
-    /// When a connection that waits for the older one's answer is refused,
-    /// because nobody said what came of it.
-    Verify,
-}
-
-#[derive(Debug, Clone)]
-struct Entry<T> {
-    session: Option<Session<T>>,
-    drain: Option<Drain<T>>,
-    waiting: Option<Waiting>,
-    spare: Option<Conn>,
-    flaps: Flaps,
-}
-
-#[derive(Debug, Clone)]
-struct Session<T> {
-    name: Bits128,
-    secret: Bits128,
-    /// The secret before, until the client has shown that it has the new one.
-    previous: Option<Bits128>,
-    epoch: u64,
-    handle: T,
-    place: Place,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Place {
-    /// Connected.
-    Live(Conn),
-    /// Not connected, since then.
-    Parked {
-        since: Duration,
-        /// What it is counted with.
-        cost: u64,
-        /// Its last connection, which is still being read.
-        dying: Option<Conn>,
-    },
-}
-
-/// An older session that is still being read, or handed over.
-#[derive(Debug, Clone)]
-struct Drain<T> {
-    epoch: u64,
-    conn: Option<Conn>,
-    handle: T,
-    until: Duration,
-    /// Its timer was late once: it has been given its second time.
-    was_late: bool,
-}
-
-/// A connection that waits for an older one's answer.
-#[derive(Debug, Clone, Copy)]
-struct Waiting {
-    conn: Conn,
-    asked: u64,
-    until: Duration,
-}
-
-impl<T> Default for Entry<T> {
-    fn default() -> Self {
-        Self {
-            session: None,
-            drain: None,
-            waiting: None,
-            spare: None,
-            flaps: Flaps::default(),
-        }
-    }
-}
-
-impl<T> Entry<T> {
-    /// The live connection and its epoch.
-    const fn live(&self) -> Option<(Conn, u64)> {
-        match &self.session {
-            Some(Session {
-                place: Place::Live(conn),
-                epoch,
-                ..
-            }) => Some((*conn, *epoch)),
-            _ => None,
-        }
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.session.is_none()
-            && self.drain.is_none()
-            && self.waiting.is_none()
-            && self.spare.is_none()
-    }
 }
 
 /// What is kept, for metrics and tests.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 
+use super::Secret;
 use crate::session::frame::Bits128;
 use crate::session::traffic::Numbers;
 
@@ -12,7 +13,7 @@ use crate::session::traffic::Numbers;
 #[derive(Debug, Clone)]
 pub(super) struct Gone {
     pub(super) name: Bits128,
-    pub(super) secrets: [Option<Bits128>; 2],
+    pub(super) secrets: [Option<Secret>; 2],
     pub(super) numbers: Numbers,
 }
 

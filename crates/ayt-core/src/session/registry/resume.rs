@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::values::Proven;
 use super::{
     Answer, Claim, Conn, Decision, EpochStore, Event, Held, Place, Refusal, Registry, Resumed,
-    Stale, Wish,
+    Secret, Stale, Wish,
 };
 use crate::session::frame::{Bits128, Reason, Retry};
 use crate::session::handshake::ResumeSecrets;
-use crate::session::proof::Secret;
+use crate::session::proof;
 use crate::session::traffic::Numbers;
 
 const NOT_AUTHORISED: Refusal = Refusal {
@@ -83,7 +84,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         &mut self,
         now: Duration,
         claim: Claim,
-        secret: Bits128,
+        secret: Secret,
     ) -> Result<Resumed<T>, Stale> {
         self.handle_timeout(now);
         let identity = claim.identity.clone();
@@ -112,8 +113,13 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         let Some(session) = &mut entry.session else {
             return Err(Stale { current: epoch });
         };
+        let proved = match proven {
+            Proven::Current => session.secret,
+            // Gone where the client was heard meanwhile: then it has the other.
+            Proven::Previous => session.previous.unwrap_or(session.secret),
+        };
+        session.previous = Some(proved);
         session.secret = secret;
-        session.previous = Some(proven);
         session.epoch = epoch;
         session.place = Place::Live(claim.conn);
         Ok(Resumed {
@@ -149,11 +155,11 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             let [newest, previous] = self.remembered.get(identity, session)?.secrets;
             Some((newest, previous))
         })?;
-        let newest = Secret::new(newest?);
+        let newest = proof::Secret::new(newest?.0);
         let Some(previous) = previous else {
             return Some(ResumeSecrets::new(newest));
         };
-        let previous = Secret::new(previous);
+        let previous = proof::Secret::new(previous.0);
         let mut secrets = ResumeSecrets::new(previous.clone());
         secrets.renew(previous, newest);
         Some(secrets)
@@ -169,10 +175,11 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
 }
 
 /// The secret with which the wish is proved.
-fn proven(secrets: &[Option<Bits128>; 2], wish: &Wish<'_>) -> Option<Bits128> {
-    secrets
-        .iter()
-        .flatten()
-        .copied()
-        .find(|secret| (wish.proves)(secret))
+fn proven(secrets: &[Option<Secret>; 2], wish: &Wish<'_>) -> Option<Proven> {
+    let [current, previous] = secrets.map(|secret| secret.is_some_and(|s| (wish.proves)(&s.0)));
+    match (current, previous) {
+        (true, _) => Some(Proven::Current),
+        (_, true) => Some(Proven::Previous),
+        _ => None,
+    }
 }

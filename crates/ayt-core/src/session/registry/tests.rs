@@ -2,6 +2,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::*;
+use crate::session::frame::Bits128;
 use crate::session::link::Fate;
 use crate::session::traffic::{Accepts, CannotResume, Numbers};
 
@@ -64,7 +65,7 @@ fn id() -> Bytes {
 fn new(name: u8) -> NewSession<Fake> {
     NewSession {
         name: [name; 16],
-        secret: [name + 100; 16],
+        secret: Secret([name + 100; 16]),
         handle: Fake::default(),
     }
 }
@@ -288,7 +289,9 @@ fn who_waits_is_decided_whatever_becomes_of_the_older() {
     let _ = enter(&mut registry, T(0), 1, 1);
     let _ = registry.register(T(1), &id(), Conn(2));
     let claim = go(wish(&mut registry, T(2), 3, (1, 101)));
-    let resumed = registry.commit_resume(T(2), claim, [7; 16]).unwrap();
+    let resumed = registry
+        .commit_resume(T(2), claim, Secret([7; 16]))
+        .unwrap();
     assert_eq!(resumed.cut, Some(Conn(1)));
     let Some(Event::Decided { conn, decision }) = events(&mut registry).pop() else {
         panic!("decided")
@@ -312,7 +315,7 @@ fn a_claim_is_good_for_nothing_once_somebody_was_faster() {
     let fast = enter(&mut registry, T(1), 2, 2);
     let stale = registry.commit(T(2), slow.clone(), new(1)).unwrap_err();
     assert_eq!(stale.current, fast.epoch);
-    assert!(registry.commit_resume(T(2), slow, [0; 16]).is_err());
+    assert!(registry.commit_resume(T(2), slow, Secret([0; 16])).is_err());
     assert_eq!(
         registry.connections(&id()).live,
         Some((Conn(2), fast.epoch))
@@ -320,7 +323,11 @@ fn a_claim_is_good_for_nothing_once_somebody_was_faster() {
     // The same for a resume that took too long.
     let claim = go(wish(&mut registry, T(3), 3, (2, 102)));
     let _ = enter(&mut registry, T(4), 4, 4);
-    assert!(registry.commit_resume(T(5), claim, [0; 16]).is_err());
+    assert!(
+        registry
+            .commit_resume(T(5), claim, Secret([0; 16]))
+            .is_err()
+    );
 }
 
 #[test]

@@ -13,6 +13,26 @@ use crate::session::traffic::{Accepts, CannotResume, Numbers};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Conn(pub u64);
 
+/// What proves a resume. It is compared only through the mac made with it, and
+/// does not print itself.
+#[derive(Clone, Copy)]
+pub struct Secret(pub Bits128);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Which of the two secrets of a session was proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proven {
+    /// The one in the last WELCOME.
+    Current,
+    /// The one before, since that WELCOME did not arrive.
+    Previous,
+}
+
 /// Who stays when an identity registers a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Policy {
@@ -95,7 +115,7 @@ pub struct Claim {
     pub(super) conn: Conn,
     pub(super) expected: u64,
     /// The session to go on, and the secret that was proved.
-    pub(super) resume: Option<(Bits128, Bits128)>,
+    pub(super) resume: Option<(Bits128, Proven)>,
     /// The epoch that a shared store has given already.
     pub(super) epoch: Option<u64>,
 }
@@ -195,7 +215,7 @@ pub struct NewSession<T> {
     /// Its name, random.
     pub name: Bits128,
     /// Its secret, random.
-    pub secret: Bits128,
+    pub secret: Secret,
     /// The driver's handle.
     pub handle: T,
 }

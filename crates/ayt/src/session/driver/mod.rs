@@ -10,9 +10,13 @@ mod outgoing;
 mod pump;
 #[cfg(test)]
 mod tests;
+mod values;
+
+pub(crate) use values::HeldCore;
+use values::cause_of;
+pub use values::{SendError, SessionEnd};
 
 use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -22,8 +26,7 @@ use ayt_core::detectors::Fixed;
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{Reason, Retry};
 use ayt_core::session::link::{self, End};
-use ayt_core::session::registry::Held;
-use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, Offer, OfferError, Traffic};
+use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, Offer, Traffic};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
@@ -103,17 +106,6 @@ enum Place {
     Parked(Box<Traffic>),
     /// Between two places, under the lock only.
     Moving,
-}
-
-/// How a session ended: no connection will carry it on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionEnd {
-    /// Why.
-    pub cause: Cause,
-    /// What was said about it, by either side.
-    pub reason: Option<Reason>,
-    /// Where both directions stood: messages sent and not acknowledged may be lost.
-    pub numbers: Numbers,
 }
 
 impl fmt::Debug for Core {
@@ -483,62 +475,3 @@ impl Core {
         pump::Pump::new(self, ticket, io, decoder, notice).await
     }
 }
-
-/// What an error of the transport says of the peer.
-fn cause_of(error: &io::Error) -> Cause {
-    match error.kind() {
-        io::ErrorKind::TimedOut => Cause::KeepaliveTimeout,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Cause::Unreachable,
-        io::ErrorKind::ConnectionAborted => Cause::Destroyed,
-        io::ErrorKind::UnexpectedEof => Cause::PeerClosed,
-        _ => Cause::PeerReset,
-    }
-}
-
-/// Why a message was not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// It can never be sent.
-    #[error(transparent)]
-    Offer(#[from] OfferError),
-    /// The session is over.
-    #[error("the session is over: {}", .0.cause.sentence())]
-    Over(SessionEnd),
-}
-
-/// The registry's handle.
-impl Held for HeldCore {
-    fn cost(&self) -> u64 {
-        let state = self.0.lock();
-        state
-            .traffic()
-            .map_or(0, |traffic| traffic.replay_cost() + traffic.queued_cost())
-    }
-
-    fn numbers(&self) -> Numbers {
-        self.0.numbers()
-    }
-
-    fn all_handed_over(&self) -> bool {
-        self.0.lock().traffic().is_none_or(Traffic::all_handed_over)
-    }
-
-    fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {
-        let state = self.0.lock();
-        state
-            .traffic()
-            .map_or(Ok(()), |traffic| traffic.may_resume(received, accepts))
-    }
-}
-
-/// A session in the hands of the registry.
-#[derive(Debug, Clone)]
-pub(crate) struct HeldCore(pub(crate) Arc<Core>);
-
-impl PartialEq for HeldCore {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for HeldCore {}

@@ -14,6 +14,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::events::SessionEvent;
 use super::held::{Keep, Kept, Predecessor};
+use super::log;
 use super::stats::{Counters, one_more};
 use crate::session::driver::Notice;
 
@@ -57,9 +58,7 @@ impl Book {
                 } => {
                     let cause = kept.is_over(why);
                     counters.ended(cause);
-                    tracing::debug!(
-                        identity = %identity.escape_ascii(), %cause, ?why, "session over"
-                    );
+                    log::over(&identity, cause, why);
                     self.changed.insert(identity);
                 }
                 Event::Settled {
@@ -81,11 +80,7 @@ impl Book {
                 Event::Decided { conn, decision } => self.tell(conn, decision),
                 Event::Flapping(identity) => {
                     one_more(&counters.flapping);
-                    tracing::warn!(
-                        identity = %identity.escape_ascii(),
-                        "taken over again and again: two devices use one identity, or one \
-                         restarts in a loop; more takeovers are refused for now"
-                    );
+                    log::flapping(&identity);
                     if let Some((_, _, Keep(kept))) = self.registry.current(&identity) {
                         kept.events.push(SessionEvent::Flapping);
                     }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::auth::{Authentication, Keys};
 use super::book::Book;
 use super::config::{BadLimit, Limits};
+use super::log;
 use super::shared::{Parts, Shared, random};
 use super::{Server, tasks};
 use crate::session::store::{Memory, Node, SessionStore};
@@ -196,10 +197,7 @@ impl ServerBuilder {
             book: Book::new(registry),
         });
         if matches!(shared.authentication, Authentication::None) {
-            tracing::warn!(
-                address = ?local,
-                "clients are not authenticated: whoever knows an identity can take it over"
-            );
+            log::unauthenticated(local);
         }
         shared.spawn(tasks::keep_time(shared.clone()));
         shared.spawn(tasks::mirror(shared.clone()));

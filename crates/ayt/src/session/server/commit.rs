@@ -8,7 +8,7 @@ use ayt_core::session::frame::{Bits128, Reason, Refuse, Retry};
 use ayt_core::session::handshake::{Admission, ResumeRequest, ServerStep, Terms, negotiate};
 use ayt_core::session::link;
 use ayt_core::session::proof::Secret;
-use ayt_core::session::registry::{Claim, Held as _, NewSession};
+use ayt_core::session::registry::{self, Claim, Held as _, NewSession};
 use ayt_core::session::traffic::{Accepts, Config, Traffic};
 use tokio::sync::mpsc;
 
@@ -17,6 +17,7 @@ use super::book::Book;
 use super::connection::{Admitted, Carried, refusal};
 use super::decide::Deciding;
 use super::held::{Keep, Kept};
+use super::log;
 use super::register::Registration;
 use super::shared::random;
 use super::stats::one_more;
@@ -101,8 +102,8 @@ impl Deciding<'_, '_> {
         // What came over the older connection since it was judged may have changed it.
         let (_, _, keep) = book.registry.current(&self.hello.identity)?;
         keep.may_resume(*received, self.accepts()).ok()?;
-        let secret_bits = secret;
-        let resumed = book.registry.commit_resume(now, claim, secret_bits).ok()?;
+        let renewed = registry::Secret(secret);
+        let resumed = book.registry.commit_resume(now, claim, renewed).ok()?;
         book.resumed(&resumed);
         let kept = resumed.handle.0;
         let ticket = kept.core.part();
@@ -147,7 +148,7 @@ impl Deciding<'_, '_> {
         let kept = Arc::new(Kept::new(identity, core, *peer, self.predecessor));
         let new = NewSession {
             name,
-            secret,
+            secret: registry::Secret(secret),
             handle: Keep(kept.clone()),
         };
         let taken = book.registry.commit(now, claim, new).ok()?;
@@ -196,7 +197,11 @@ impl Deciding<'_, '_> {
             other => {
                 // The terms were checked when the server was built, and the time a few
                 // lines above.
-                tracing::error!(?other, "an admission was not taken");
+                log::unable(
+                    *peer,
+                    "an admission was not taken",
+                    &format_args!("{other:?}"),
+                );
                 book.closed(now, &kept, *conn, epoch);
                 let text = "the server cannot decide now";
                 let refuse = refusal(Reason::Overloaded, Retry::After(0), text);

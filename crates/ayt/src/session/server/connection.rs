@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::door::Place;
 use super::held::Kept;
+use super::log;
 use super::register::{Outcome, Registration};
 use super::shared::Shared;
 use super::spare;
@@ -73,7 +74,7 @@ where
         refusal(Reason::Overloaded, retry, text)
     };
     shared.counters.refused(refuse.reason);
-    tracing::debug!(%peer, reason = ?refuse.reason, "turned away");
+    log::refused(peer, &refuse);
     turn_away(&mut io, &refuse);
     false
 }
@@ -130,13 +131,13 @@ async fn serve<S>(
         }
         Outcome::Refused(refuse) => {
             shared.counters.refused(refuse.reason);
-            tracing::debug!(%peer, reason = ?refuse.reason, text = refuse.text, "refused");
+            log::refused(peer, &refuse);
             // The place is held until it is gone.
             let _ = timeout(LINGER, say_no(&mut io, &refuse)).await;
         }
         Outcome::Gone => {
             one_more(&shared.counters.gone);
-            tracing::debug!(%peer, "gone before it was registered");
+            log::gone(peer);
         }
     }
 }

@@ -20,6 +20,7 @@ use super::book::Book;
 use super::commit::{Committed, ToCommit};
 use super::connection::refusal;
 use super::held::Predecessor;
+use super::log;
 use super::register::{Outcome, Registration};
 use crate::session::store::{Conflict, Kick, Record};
 use crate::session::wire::read_frame;
@@ -188,7 +189,10 @@ impl<'r, 's> Deciding<'r, 's> {
                 epoch: older.epoch,
             };
             if let Err(error) = shared.store.kick(&older.node, kick).await {
-                tracing::error!(%error, node = %older.node, "a session elsewhere is not told");
+                log::store(
+                    "another server is not told that it has lost a session",
+                    &error,
+                );
             }
         }
         Attempt::Done(outcome)

@@ -51,6 +51,7 @@ mod decide;
 mod door;
 mod events;
 mod held;
+mod log;
 mod register;
 mod session;
 mod shared;
@@ -181,7 +182,7 @@ impl Server {
         shared.stop();
         // What the store does not take now, its lease forgets.
         if let Err(error) = tasks::follow(shared).await {
-            tracing::warn!(%error, "records of this server stay in the store");
+            log::store("records of this server stay in the store", &error);
         }
     }
 

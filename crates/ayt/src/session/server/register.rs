@@ -15,6 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::auth::Authentication;
 use super::connection::{Admitted, refusal};
 use super::decide;
+use super::log;
 use super::shared::{Shared, random};
 use super::spare::Spare;
 use crate::session::wire::{ReadError, read_frame, write_frame};
@@ -99,7 +100,7 @@ impl<'s> Registration<'s> {
 
     /// This server cannot go on, and it is not the client's fault.
     pub(super) fn unable(&self, what: &str, error: &dyn std::fmt::Display) -> Refuse {
-        tracing::error!(peer = %self.peer, %error, "{what}");
+        log::unable(self.peer, what, error);
         let retry = self.shared.spread(Duration::from_secs(1));
         refusal(Reason::Overloaded, retry, "the server cannot decide now")
     }

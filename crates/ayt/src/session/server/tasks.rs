@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::connection::admit;
 use super::decide::supersede;
+use super::log;
 use super::shared::{Shared, lock};
 use super::stats::one_more;
 use crate::session::store::{Conflict, Kicks, Record, Unavailable};
@@ -44,11 +45,7 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
             Err(error) => {
                 one_more(&shared.counters.accept_errors);
                 if pause == PAUSES.0 {
-                    tracing::error!(
-                        %error,
-                        "cannot accept: too few descriptors (raise the limit, `ulimit -n`) \
-                         or memory? It is tried again and again"
-                    );
+                    log::cannot_accept(&error);
                 }
                 tokio::select! {
                     () = shared.closes() => return,
@@ -115,7 +112,7 @@ pub(super) async fn mirror(shared: Arc<Shared>) {
     loop {
         shared.mirror.notified().await;
         if let Err(error) = follow(&shared).await {
-            tracing::warn!(%error, "records of sessions that ended are kept for now");
+            log::store("records of sessions that ended are kept for now", &error);
             sleep(STORE_PAUSE).await;
             shared.mirror.notify_one();
         }

@@ -8,7 +8,9 @@ fn a_resume_moves_the_session_whatever_the_policy() {
         let mut registry = with_policy(policy);
         let first = enter(&mut registry, T(0), 1, 1);
         let claim = go(wish(&mut registry, T(1), 2, (1, 101)));
-        let resumed = registry.commit_resume(T(1), claim, [7; 16]).unwrap();
+        let resumed = registry
+            .commit_resume(T(1), claim, Secret([7; 16]))
+            .unwrap();
         assert!(resumed.epoch > first.epoch);
         assert_eq!(resumed.cut, Some(Conn(1)));
         assert!(!registry.lost(T(2), &id(), first.epoch, Fate::Ends, false));
@@ -26,12 +28,14 @@ fn the_secret_before_is_good_until_the_first_frame_after_welcome() {
     // WELCOME is lost twice: the client still has the first secret.
     for (conn, secret) in [(2, [7; 16]), (3, [8; 16])] {
         let claim = go(wish(&mut registry, T(1), conn, (1, 101)));
-        let _ = registry.commit_resume(T(1), claim, secret).unwrap();
+        let _ = registry.commit_resume(T(1), claim, Secret(secret)).unwrap();
     }
     let not_this = wish(&mut registry, T(2), 4, (1, 7));
     assert!(matches!(not_this, Answer::Refuse(_)), "nobody ever had it");
     let claim = go(wish(&mut registry, T(2), 4, (1, 8)));
-    let resumed = registry.commit_resume(T(2), claim, [9; 16]).unwrap();
+    let resumed = registry
+        .commit_resume(T(2), claim, Secret([9; 16]))
+        .unwrap();
     registry.heard(&id(), resumed.epoch);
     for secret in [101, 7, 8] {
         let answer = wish(&mut registry, T(3), 5, (1, secret));

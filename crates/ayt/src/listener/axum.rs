@@ -1,0 +1,46 @@
+//! In `axum::serve`.
+
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+
+use ::axum::extract::connect_info::Connected;
+use ::axum::serve::{IncomingStream, Listener as AxumListener};
+use ayt_core::detectors::Detector;
+
+use super::{Connection, Listener};
+use crate::watched::Handle;
+
+/// Takes the place of a `TcpListener` in `axum::serve`. Stop it by
+/// `with_graceful_shutdown(stopper.stopped())`; where the socket itself fails,
+/// nothing more is accepted, and the [`Stopper`](super::Stopper) stays in charge.
+impl<D: Detector + Send + 'static> AxumListener for Listener<D> {
+    type Io = Connection<D>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        // A connection that was reset in the meantime has no address any more.
+        const UNKNOWN: SocketAddr =
+            SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+        match Listener::accept(self).await {
+            Ok(connection) => {
+                let peer = connection.peer_addr().unwrap_or(UNKNOWN);
+                (connection, peer)
+            }
+            Err(_) => pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Self::local_addr(self)
+    }
+}
+
+/// `ConnectInfo<Handle>` gives a handler the handle of the connection that its
+/// request came over: to register it once the client has said who it is, to hold
+/// its detector, to end it.
+impl<D: Detector + Send + 'static> Connected<IncomingStream<'_, Listener<D>>> for Handle {
+    fn connect_info(stream: IncomingStream<'_, Listener<D>>) -> Self {
+        stream.io().handle()
+    }
+}

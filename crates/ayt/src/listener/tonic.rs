@@ -1,0 +1,83 @@
+//! In tonic's server.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use ::tonic::transport::server::{Connected, TcpConnectInfo};
+use ayt_core::detectors::Detector;
+use futures_core::Stream;
+use tokio::net::TcpStream;
+
+use super::{AcceptError, Connection, Listener};
+use crate::watched::{Handle, Watched};
+
+type Next<D> =
+    Pin<Box<dyn Future<Output = (Listener<D>, Result<Connection<D>, AcceptError>)> + Send>>;
+
+/// A listener's connections as a stream, for
+/// `tonic::transport::Server::serve_with_incoming_shutdown`. It ends when the
+/// listener is stopped, and with an error when its socket is unusable.
+pub struct Incoming<D> {
+    next: Option<Next<D>>,
+}
+
+impl<D: Detector + Send + 'static> Listener<D> {
+    /// Turns it into a stream of connections.
+    #[must_use]
+    pub fn incoming(self) -> Incoming<D> {
+        Incoming {
+            next: Some(next(self)),
+        }
+    }
+}
+
+fn next<D: Detector + Send + 'static>(mut listener: Listener<D>) -> Next<D> {
+    Box::pin(async move {
+        let accepted = listener.accept().await;
+        (listener, accepted)
+    })
+}
+
+impl<D: Detector + Send + 'static> Stream for Incoming<D> {
+    type Item = Result<Connection<D>, AcceptError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(waiting) = &mut self.next else {
+            return Poll::Ready(None);
+        };
+        let (listener, accepted) = ready!(waiting.as_mut().poll(cx));
+        self.next = accepted.is_ok().then(|| next(listener));
+        Poll::Ready(match accepted {
+            Err(AcceptError::Stopped) => None,
+            accepted => Some(accepted),
+        })
+    }
+}
+
+impl<D> fmt::Debug for Incoming<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming").finish_non_exhaustive()
+    }
+}
+
+/// What a request's extensions have of its connection.
+#[derive(Debug, Clone)]
+pub struct ConnectInfo {
+    /// The addresses.
+    pub tcp: TcpConnectInfo,
+    /// The handle: to register it, hold its detector, end it.
+    pub handle: Handle,
+}
+
+impl<D> Connected for Watched<TcpStream, D> {
+    type ConnectInfo = ConnectInfo;
+
+    fn connect_info(&self) -> ConnectInfo {
+        ConnectInfo {
+            tcp: self.get_ref().connect_info(),
+            handle: self.handle(),
+        }
+    }
+}

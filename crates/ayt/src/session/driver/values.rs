@@ -1,0 +1,81 @@
+//! How a session ends, and how it stands before the registry.
+
+use std::io;
+use std::sync::Arc;
+
+use ayt_core::cause::Cause;
+use ayt_core::session::frame::Reason;
+use ayt_core::session::registry::Held;
+use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, OfferError, Traffic};
+
+use super::Core;
+
+/// How a session ended: no connection will carry it on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionEnd {
+    /// Why.
+    pub cause: Cause,
+    /// What was said about it, by either side.
+    pub reason: Option<Reason>,
+    /// Where both directions stood: messages sent and not acknowledged may be lost.
+    pub numbers: Numbers,
+}
+
+/// What an error of the transport says of the peer.
+pub(super) fn cause_of(error: &io::Error) -> Cause {
+    match error.kind() {
+        io::ErrorKind::TimedOut => Cause::KeepaliveTimeout,
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Cause::Unreachable,
+        io::ErrorKind::ConnectionAborted => Cause::Destroyed,
+        io::ErrorKind::UnexpectedEof => Cause::PeerClosed,
+        _ => Cause::PeerReset,
+    }
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// It can never be sent.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
+    /// The session is over.
+    #[error("the session is over: {}", .0.cause.sentence())]
+    Over(SessionEnd),
+}
+
+/// The registry's handle.
+impl Held for HeldCore {
+    fn cost(&self) -> u64 {
+        let state = self.0.lock();
+        state
+            .traffic()
+            .map_or(0, |traffic| traffic.replay_cost() + traffic.queued_cost())
+    }
+
+    fn numbers(&self) -> Numbers {
+        self.0.numbers()
+    }
+
+    fn all_handed_over(&self) -> bool {
+        self.0.lock().traffic().is_none_or(Traffic::all_handed_over)
+    }
+
+    fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {
+        let state = self.0.lock();
+        state
+            .traffic()
+            .map_or(Ok(()), |traffic| traffic.may_resume(received, accepts))
+    }
+}
+
+/// A session in the hands of the registry.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldCore(pub(crate) Arc<Core>);
+
+impl PartialEq for HeldCore {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for HeldCore {}
