@@ -1,15 +1,17 @@
 //! The task of one connection, from accept to the close of its socket.
 
+use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{Frame, Reason, Refuse, Retry, Welcome};
 use ayt_core::session::registry::Conn;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::door::Place;
@@ -94,13 +96,19 @@ fn turn_away(io: &mut (impl AsyncRead + AsyncWrite + Unpin), refuse: &Refuse) {
     if Frame::Refuse(refuse.clone()).encode(&mut bytes).is_err() {
         return;
     }
-    let mut cx = Context::from_waker(Waker::noop());
-    let _ = Pin::new(&mut *io).poll_write(&mut cx, &bytes);
-    let _ = Pin::new(&mut *io).poll_flush(&mut cx);
-    let _ = Pin::new(&mut *io).poll_shutdown(&mut cx);
-    // HELLO may be there already: unread, it would turn the close into a reset.
-    let mut scratch = [0; 2_048];
-    let _ = Pin::new(io).poll_read(&mut cx, &mut ReadBuf::new(&mut scratch));
+    let at_once = poll_fn(|cx| {
+        let _ = Pin::new(&mut *io).poll_write(cx, &bytes);
+        let _ = Pin::new(&mut *io).poll_flush(cx);
+        let _ = Pin::new(&mut *io).poll_shutdown(cx);
+        // HELLO may be there already: unread, it would turn the close into a reset.
+        let mut scratch = [0; 2_048];
+        let _ = Pin::new(&mut *io).poll_read(cx, &mut ReadBuf::new(&mut scratch));
+        Poll::Ready(())
+    });
+    // Unconstrained: a task that has accepted many in a row may have no turn left, and
+    // then nothing would be written.
+    let at_once = pin!(unconstrained(at_once));
+    let _ = at_once.poll(&mut Context::from_waker(Waker::noop()));
 }
 
 async fn serve<S>(

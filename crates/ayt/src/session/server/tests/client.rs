@@ -53,7 +53,11 @@ impl NotIn {
 impl Device {
     pub(super) fn new(identity: &'static str, seed: u8) -> Self {
         Self {
-            settings: ClientSettings::new(Bytes::from(identity)),
+            settings: ClientSettings {
+                // The server's own deadline is what is tested.
+                deadline: 60 * S,
+                ..ClientSettings::new(Bytes::from(identity))
+            },
             credential: Credential::Key(key(seed)),
             peer: at(seed.into()),
         }
