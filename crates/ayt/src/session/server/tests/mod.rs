@@ -7,6 +7,7 @@ mod registering;
 mod resuming;
 mod several;
 mod shutting;
+mod sockets;
 mod takeover;
 
 use std::collections::HashMap;
