@@ -20,7 +20,7 @@
 //!
 //! **What counts as an arrival.** Bytes of a busy stream come every few microseconds;
 //! a detector that takes those gaps for heartbeats suspects the peer as soon as it
-//! pauses. Only gaps of at least [`AccrualTerms::least_gap`] are learnt from; shorter
+//! pauses. Only gaps of at least [the least gap](AccrualTerms::with_least_gap) are learnt from; shorter
 //! ones end a silence and tell nothing.
 //!
 //! **Cold start.** Until eight gaps are known the expected interval is taken for the

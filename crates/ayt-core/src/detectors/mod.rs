@@ -18,6 +18,7 @@
 //! nobody listened to proves nothing.
 
 pub mod accrual;
+pub mod adaptive;
 pub mod fixed;
 mod silence;
 pub mod terms;
@@ -26,6 +27,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 pub use accrual::{Accrual, AccrualTerms};
+pub use adaptive::Adaptive;
 pub use fixed::Fixed;
 pub use terms::{BadTerms, Terms};
 

@@ -190,6 +190,18 @@ impl<D: Detector> Connector<D> {
         self
     }
 
+    /// Applies a keepalive policy to each socket, in place of
+    /// [`Self::on_socket`]; connecting fails where that does. What this system cannot do of it is no failure:
+    /// [`keepalive::apply`](crate::keepalive::apply) tells it where that matters.
+    #[cfg(any(unix, windows))]
+    #[must_use]
+    pub fn keepalive(self, policy: crate::keepalive::Policy) -> Self {
+        self.on_socket(move |socket| {
+            let applied = crate::keepalive::apply(socket, &policy);
+            applied.map(drop).map_err(io::Error::other)
+        })
+    }
+
     /// Watches each connection with a detector of its own.
     #[must_use]
     pub fn detector<E: Detector>(

@@ -172,6 +172,18 @@ impl<D: Detector> Listener<D> {
         self
     }
 
+    /// Applies a keepalive policy to each socket, in place of
+    /// [`Self::on_socket`]; a connection is refused where that fails. What this system cannot do of it is no failure:
+    /// [`keepalive::apply`](crate::keepalive::apply) tells it where that matters.
+    #[cfg(any(unix, windows))]
+    #[must_use]
+    pub fn keepalive(self, policy: crate::keepalive::Policy) -> Self {
+        self.on_socket(move |socket| {
+            let applied = crate::keepalive::apply(socket, &policy);
+            applied.map(drop).map_err(io::Error::other)
+        })
+    }
+
     /// The address it listens on.
     ///
     /// # Errors

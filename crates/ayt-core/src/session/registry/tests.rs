@@ -162,6 +162,21 @@ fn only_one_is_drained_at_a_time() {
 }
 
 #[test]
+fn a_connection_that_dies_while_an_older_one_is_drained_ends_that_drain() {
+    let mut registry = with_policy(Policy::Newest);
+    let first = enter(&mut registry, T(0), 1, 1);
+    let second = enter(&mut registry, T(1), 2, 2);
+    events(&mut registry);
+    assert!(registry.lost(T(2), &id(), second.epoch, Fate::Stays, true));
+    assert_eq!(events(&mut registry), [Event::Cut(Conn(1))]);
+    assert_eq!(registry.connections(&id()).drain, Some(Conn(2)));
+    // What the older one had brought is still handed over, and told.
+    assert!(registry.drained(T(3), &id(), first.epoch));
+    assert!(registry.drained(T(3), &id(), second.epoch));
+    assert_eq!(registry.connections(&id()), Connections::default());
+}
+
+#[test]
 fn a_drain_that_nobody_ends_is_cut_at_its_bound() {
     let mut registry = with_policy(Policy::Newest);
     let _ = enter(&mut registry, T(0), 1, 1);

@@ -272,7 +272,7 @@ where
                 }
             };
             let due = self.arm(cx).is_ready();
-            if !came && !due && !(written && self.wants()) {
+            if !(came || due || (written && self.wants())) {
                 return Poll::Pending;
             }
         }

@@ -170,7 +170,7 @@ fn the_sessions_that_wait_are_bounded_and_the_oldest_go_first() {
 }
 
 #[test]
-fn nothing_is_left_of_a_million_identities_that_have_gone() {
+fn nothing_is_left_of_identities_that_have_gone() {
     let mut registry = registry(Config {
         most_remembered: 10,
         ..Config::default()
