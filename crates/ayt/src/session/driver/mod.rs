@@ -69,6 +69,7 @@ pub(crate) enum Notice {
 pub(crate) struct Ticket(u64);
 
 /// What a connection begins with, once it is registered.
+#[cfg_attr(not(test), allow(dead_code, reason = "the client begins with it"))]
 #[derive(Debug)]
 pub(crate) struct Start {
     /// What was agreed.
@@ -418,6 +419,7 @@ impl Core {
     ///
     /// Where the future is dropped, the connection is closed without BYE, and the
     /// session is parked.
+    #[cfg_attr(not(test), allow(dead_code, reason = "the client calls it"))]
     pub(crate) async fn run<S>(
         &self,
         ticket: Ticket,

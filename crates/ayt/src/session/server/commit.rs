@@ -67,6 +67,12 @@ impl Deciding<'_, '_> {
             if let Some(refuse) = self.handshake.poll(now) {
                 return Err(Committed::Refused(refuse));
             }
+            // Under the lock: whoever is admitted before is told of the shutdown.
+            if let Some(retry) = shared.closing() {
+                let text = "the server is shutting down";
+                let refuse = refusal(Reason::ShuttingDown, retry, text);
+                return Err(Committed::Refused(refuse));
+            }
             let resumes = claim.resumes();
             let claim = claim.at(epoch);
             let moved = if resumes {
@@ -170,7 +176,6 @@ impl Deciding<'_, '_> {
     }
 
     /// The session has its connection from here on; WELCOME is the first thing on it.
-    #[expect(clippy::type_complexity, reason = "used once, a few lines above")]
     fn attached(
         &mut self,
         book: &mut Book,
