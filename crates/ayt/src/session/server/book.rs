@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ayt_core::session::frame::{Reason, Retry};
-use ayt_core::session::link::{End, Event as LinkEvent};
+use ayt_core::session::link::{End, Event as LinkEvent, Fate};
 use ayt_core::session::registry::{Conn, Decision, Event, Over, Registry, Resumed, Taken};
 use bytes::Bytes;
 use tokio::sync::{Notify, oneshot};
@@ -197,8 +197,9 @@ impl Book {
         let own = self.conns.remove(&conn).is_some();
         if own {
             // Its task ended without an end that was told: dropped, or never begun.
-            let fate = ayt_core::session::link::Fate::Stays;
-            let untold = self.registry.lost(now, &kept.identity, epoch, fate, false);
+            let untold = self
+                .registry
+                .lost(now, &kept.identity, epoch, Fate::Stays, false);
             if untold {
                 kept.core.part();
                 self.changed.insert(kept.identity.clone());
@@ -234,6 +235,24 @@ impl Book {
         let (identity, epoch) = (&kept.identity, kept.epoch());
         if !self.registry.discard(now, identity, epoch, over) {
             kept.core.bye(reason, retry, text);
+        }
+    }
+
+    /// Another server has the identity since `epoch`: an older session here is over.
+    pub(super) fn supersede(&mut self, now: Duration, identity: &Bytes, epoch: u64) {
+        let Some((own, live, Keep(kept))) = self.registry.current(identity) else {
+            return;
+        };
+        if own > epoch {
+            return;
+        }
+        if live {
+            let text = "another server has this identity now";
+            kept.core.bye(Reason::Superseded, Retry::Never, text);
+            // Not only once its task has said so: it is over from here on.
+            self.registry.lost(now, identity, own, Fate::Ends, true);
+        } else {
+            self.registry.discard(now, identity, own, Over::Superseded);
         }
     }
 }

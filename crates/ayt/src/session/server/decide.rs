@@ -9,8 +9,7 @@
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{Bits128, Hello, Reason, Refuse};
 use ayt_core::session::handshake::{ResumeRequest, Server as Handshake, ServerStep};
-use ayt_core::session::link::Fate;
-use ayt_core::session::registry::{Answer, Claim, Decision, Over, Policy, Refusal, Wish};
+use ayt_core::session::registry::{Answer, Claim, Decision, Policy, Refusal, Wish};
 use ayt_core::session::traffic::Accepts;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
@@ -260,7 +259,7 @@ impl<'r, 's> Deciding<'r, 's> {
                 return Verdict::Refuse(said(refusal));
             }
             // What is here of the identity was taken over, and the kick is on its way.
-            supersede(book, now, &identity, record.epoch);
+            book.supersede(now, &identity, record.epoch);
         }
         if let Some(claim) = self.waited.take() {
             return Verdict::Take(claim);
@@ -330,31 +329,6 @@ enum Attempt {
     /// Something was faster.
     Again,
     Wait(oneshot::Receiver<Decision>),
-}
-
-/// Another server has the identity since `epoch`: an older session here is over.
-pub(super) fn supersede(
-    book: &mut Book,
-    now: std::time::Duration,
-    identity: &bytes::Bytes,
-    epoch: u64,
-) {
-    let Some((own, live, keep)) = book.registry.current(identity) else {
-        return;
-    };
-    if own > epoch {
-        return;
-    }
-    let kept = keep.0.clone();
-    if live {
-        let retry = ayt_core::session::frame::Retry::Never;
-        let text = "another server has this identity now";
-        kept.core.bye(Reason::Superseded, retry, text);
-        // Not only once its task has said so: it is over from here on.
-        book.registry.lost(now, identity, own, Fate::Ends, true);
-    } else {
-        book.registry.discard(now, identity, own, Over::Superseded);
-    }
 }
 
 const fn not_now() -> Refusal {

@@ -9,7 +9,6 @@ use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::connection::admit;
-use super::decide::supersede;
 use super::log;
 use super::shared::{Shared, lock};
 use super::stats::one_more;
@@ -102,7 +101,7 @@ pub(super) async fn hear_kicks(shared: Arc<Shared>, mut kicks: Box<dyn Kicks>) {
     while let Some(kick) = kicks.next().await {
         shared.book(|book, now| {
             // One that registered here since has a larger epoch, and stays.
-            supersede(book, now, &kick.identity, kick.epoch);
+            book.supersede(now, &kick.identity, kick.epoch);
         });
     }
 }
