@@ -2,7 +2,13 @@
 
 pub mod client;
 mod driver;
+pub mod server;
+pub mod store;
 mod wire;
 
-pub use client::{Client, Key};
+pub use ayt_core::session::frame::{Reason, Retry};
+pub use ayt_core::session::link::{End, Fate};
+pub use ayt_core::session::proof::{Key, KeyLength};
+pub use ayt_core::session::traffic::{Numbers, OfferError};
+pub use client::Client;
 pub use driver::{SendError, SessionEnd};
