@@ -75,9 +75,10 @@ impl fmt::Display for Event {
             Self::Suspect => f.write_str("the server has gone quiet; it has been asked"),
             Self::Recovered => f.write_str("the server is there again"),
             Self::Lost(loss) => write!(f, "not connected: {loss}"),
-            Self::Waiting(wait) => {
-                write!(f, "trying again in {:.1} s", wait.as_secs_f64())
+            Self::Waiting(wait) if wait.as_secs() == 0 => {
+                write!(f, "trying again in {} ms", wait.as_millis())
             }
+            Self::Waiting(wait) => write!(f, "trying again in {:.1} s", wait.as_secs_f64()),
             Self::NotResumed {
                 numbers,
                 handed_over,
@@ -219,6 +220,7 @@ mod tests {
             (Event::Connecting { attempt: 1 }, "connecting"),
             (Event::Connecting { attempt: 4 }, "connecting, attempt 4"),
             (Event::Waiting(second), "trying again in 1.5 s"),
+            (Event::Waiting(second / 2), "trying again in 750 ms"),
             (
                 Event::RoundTrip(second),
                 "the server answered within 1500.0 ms",

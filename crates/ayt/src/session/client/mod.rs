@@ -47,7 +47,7 @@ mod task;
 mod tests;
 mod values;
 
-pub use ayt_core::session::proof::{Key, KeyLength, Secret};
+pub use ayt_core::session::proof::Secret;
 pub use bad::BadClient;
 pub use builder::Builder;
 pub use event::{EVENTS, Event};

@@ -9,10 +9,10 @@ use crate::session::driver::{Core, HeldCore};
 const CUTS: usize = 1_000;
 
 /// SplitMix64.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn roll(&mut self, below: usize) -> usize {
+    pub(super) fn roll(&mut self, below: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,16 +22,16 @@ impl Dice {
 
     /// Breaks in one of four places: near the beginning, where the handshake is, or
     /// anywhere.
-    fn cut(&mut self) -> Plan {
+    pub(super) fn bytes(&mut self) -> [usize; 4] {
         let mut bytes = [usize::MAX; 4];
         let most = [120, 400, 4_000, 60_000][self.roll(4)];
         bytes[self.roll(4)] = self.roll(most);
-        Plan::Cut(bytes)
+        bytes
     }
 }
 
 /// The n-th message of a direction: its number, and a length that follows from it.
-fn message(n: u64, salt: u64) -> Bytes {
+pub(super) fn message(n: u64, salt: u64) -> Bytes {
     let length = (n.wrapping_mul(salt) % 3_001) as usize;
     let mut bytes = n.to_be_bytes().to_vec();
     bytes.resize(8 + length, n as u8);
@@ -41,7 +41,7 @@ fn message(n: u64, salt: u64) -> Bytes {
 async fn transfer(seed: u64, cuts: usize) -> usize {
     let server = Server::new();
     let mut dice = Dice(seed);
-    server.plan((0..cuts).map(|_| dice.cut()));
+    server.plan((0..cuts).map(|_| Plan::Cut(dice.bytes())));
     let client = builder(&server, seed)
         .pace(MS(10), MS(10))
         .replay_bound(64 * 1024)

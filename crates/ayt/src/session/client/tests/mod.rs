@@ -4,6 +4,7 @@ mod cut;
 mod cuts;
 mod keeping;
 mod losing;
+mod real;
 mod server;
 mod settings;
 mod spares;
