@@ -49,11 +49,19 @@ fn joined(server: &Arc<server::Server>, seed: u64, cuts: usize) -> (Builder, Arc
 
 #[tokio::test(start_paused = true)]
 async fn a_thousand_cuts_lose_repeat_and_reorder_nothing() {
+    transfer(1, CUTS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nor_do_two_hundred_on_several_threads() {
+    transfer(2, 200).await;
+}
+
+async fn transfer(seed: u64, cuts: usize) {
     let server = real();
-    let (builder, made) = joined(&server, 1, CUTS);
+    let (builder, made) = joined(&server, seed, cuts);
     let client = builder.start().unwrap();
-    // The first registration itself may break, and leave an empty session behind.
-    let over = || made.load(Ordering::Relaxed) > CUTS;
+    let over = || made.load(Ordering::Relaxed) > cuts;
     let near_sends = async {
         let mut n = 0;
         while !over() {
