@@ -9,7 +9,9 @@ use ayt_core::detectors::adaptive::{Adaptive, SearchTerms, Step};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let Ok(memory) = text.parse::<Memory>() else {
+    let _ = text.parse::<Memory>();
+    // Its first line is hard to guess.
+    let Ok(memory) = format!("ayt networks 1\n{text}").parse::<Memory>() else {
         return;
     };
     assert_eq!(memory.to_string().parse(), Ok(memory.clone()));

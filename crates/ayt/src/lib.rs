@@ -11,6 +11,7 @@
 //! - [`listener`]: accepts within bounds, for axum, hyper and tonic too;
 //! - [`connect`]: the connecting side, for hyper, reqwest and tonic too;
 //! - [`pool`]: pools that never hand out a dead connection;
+//! - [`session`]: sessions that survive the loss of their connections (`ayt/1`);
 //! - [`copy`]: two streams into each other, with the end of each direction.
 #![forbid(unsafe_code)]
 
@@ -22,8 +23,6 @@ pub mod copy;
 pub mod keepalive;
 pub mod listener;
 pub mod pool;
-// Server and client, which use it, are on their way.
-#[cfg(test)]
-mod session;
+pub mod session;
 mod trace;
 pub mod watched;

@@ -24,8 +24,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | timer state of a session | 24 B and about 6 B of the wheel; twice that while an array grows |
-//! | besides | 8 KiB, and up to 32 B for each tick that has a turn |
+//! | timer state of a session | 24 B and about 5 B of the wheel; twice that while an array grows |
+//! | besides | 8 KiB, and up to 64 B for each tick that has a turn |
 //! | expiry | never early; late by less than a tick, and what the caller is late |
 //! | tick | 100 ms; 10 ms where an interval is below 2 s |
 //! | terms | up to 10 days, see [`Terms`] |

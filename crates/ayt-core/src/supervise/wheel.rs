@@ -1,6 +1,6 @@
 //! A ring of buckets, one a tick; in each the slots whose turn comes then.
 //!
-//! A bucket is a stack of chunks of half a cache line, all from one pool. So the
+//! A bucket is a stack of chunks of a cache line each, all from one pool. So the
 //! slots of a tick lie side by side in memory and can be loaded many at a time,
 //! which a linked list through the slots themselves would not allow; no bucket holds
 //! on to memory that it does not need any more; and a slot can be taken out of the
@@ -11,31 +11,31 @@ pub(super) const BUCKETS: u32 = 1024;
 /// Farthest tick ahead that has a bucket of its own.
 pub(super) const HORIZON: u64 = BUCKETS as u64 - 1;
 
-const PER_CHUNK: u32 = 6;
+const PER_CHUNK: u32 = 14;
 const NONE: u32 = u32::MAX;
 const WORD: usize = u64::BITS as usize;
 const WORDS: usize = BUCKETS as usize / WORD;
 
-/// Where in the pool a slot stands: chunk · 8 + index.
+/// Where in the pool a slot stands: chunk · 16 + index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place(pub(super) u32);
 
 impl Place {
     const fn new(chunk: u32, index: u32) -> Self {
-        Self(chunk * 8 + index)
+        Self(chunk * 16 + index)
     }
 
     const fn chunk(self) -> usize {
-        (self.0 / 8) as usize
+        (self.0 / 16) as usize
     }
 
     const fn index(self) -> usize {
-        (self.0 % 8) as usize
+        (self.0 % 16) as usize
     }
 }
 
 #[derive(Debug, Clone, Copy)]
-#[repr(align(32))]
+#[repr(align(64))]
 struct Chunk {
     slots: [u32; PER_CHUNK as usize],
     /// The chunk below, or the next free one.
@@ -48,7 +48,7 @@ struct Chunk {
 struct Bucket {
     /// The chunk on top; all below are full.
     top: u32,
-    /// Slots in it, 1 to 6; 6 while there is none, so that the next push takes one.
+    /// Slots in it, 1 to 14; 14 while there is none, so that the next push takes one.
     fill: u32,
 }
 
@@ -197,8 +197,8 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_is_half_a_cache_line() {
-        assert_eq!(size_of::<Chunk>(), 32);
+    fn a_chunk_is_a_cache_line() {
+        assert_eq!(size_of::<Chunk>(), 64);
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
             }
             assert_eq!(pop(&mut wheel, bucket, 1_000).len(), 100);
         }
-        assert_eq!(wheel.chunks.len(), 100usize.div_ceil(6));
+        assert_eq!(wheel.chunks.len(), 100usize.div_ceil(14));
     }
 
     proptest! {

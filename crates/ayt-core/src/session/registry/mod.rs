@@ -162,6 +162,22 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         (session.epoch == epoch).then_some(&session.handle)
     }
 
+    /// The session of an identity: its epoch, whether it is connected, its handle.
+    #[must_use]
+    pub fn current(&self, identity: &[u8]) -> Option<(u64, bool, &T)> {
+        let session = self.entries.get(identity)?.session.as_ref()?;
+        let live = matches!(session.place, Place::Live(_));
+        Some((session.epoch, live, &session.handle))
+    }
+
+    /// Every session, connected or not, with its identity and epoch.
+    pub fn sessions(&self) -> impl Iterator<Item = (&Bytes, u64, &T)> {
+        self.entries.iter().filter_map(|(identity, entry)| {
+            let session = entry.session.as_ref()?;
+            Some((identity, session.epoch, &session.handle))
+        })
+    }
+
     /// What the driver is to know next.
     pub fn poll_event(&mut self) -> Option<Event<T>> {
         self.events.pop_front()

@@ -81,6 +81,26 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         (current == epoch).then_some(conn)
     }
 
+    /// The session of `epoch`, which waits to be resumed, is over: its program has
+    /// ended it, or another host has its identity now.
+    ///
+    /// `false` where it is not current, or connected (then say BYE): nothing has
+    /// happened.
+    pub fn discard(&mut self, now: Duration, identity: &Bytes, epoch: u64, why: Over) -> bool {
+        self.handle_timeout(now);
+        let parked = self
+            .entries
+            .get(identity)
+            .and_then(|entry| entry.session.as_ref())
+            .is_some_and(|session| {
+                session.epoch == epoch && matches!(session.place, Place::Parked { .. })
+            });
+        if parked {
+            self.expire(now, identity, why);
+        }
+        parked
+    }
+
     /// The session of `epoch`, which waits to be resumed, keeps more or less than
     /// before.
     pub fn recharge(&mut self, now: Duration, identity: &Bytes, epoch: u64) {

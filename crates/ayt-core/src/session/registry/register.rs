@@ -113,16 +113,22 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             conn,
             expected: self.store.epoch(identity),
             resume: None,
+            epoch: None,
         }
     }
 
     /// Compares and sets the epoch to a new one.
     pub(super) fn advance(&mut self, claim: &Claim) -> Result<u64, Stale> {
-        let epoch = self.last_epoch.max(claim.expected) + 1;
+        let own = self.last_epoch.max(claim.expected) + 1;
+        let epoch = claim.epoch.unwrap_or(own);
+        if epoch <= claim.expected {
+            let current = claim.expected;
+            return Err(Stale { current });
+        }
         self.store
             .compare_and_set(&claim.identity, claim.expected, epoch)
             .map_err(|current| Stale { current })?;
-        self.last_epoch = epoch;
+        self.last_epoch = self.last_epoch.max(epoch);
         Ok(epoch)
     }
 

@@ -9,7 +9,9 @@ use super::{
     Answer, Claim, Conn, Decision, EpochStore, Event, Held, Place, Refusal, Registry, Resumed,
     Secret, Stale, Wish,
 };
-use crate::session::frame::{Reason, Retry};
+use crate::session::frame::{Bits128, Reason, Retry};
+use crate::session::handshake::ResumeSecrets;
+use crate::session::proof;
 use crate::session::traffic::Numbers;
 
 const NOT_AUTHORISED: Refusal = Refusal {
@@ -137,6 +139,30 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         {
             session.previous = None;
         }
+    }
+
+    /// The secrets with which the session of that name may be proved, kept or
+    /// over; `None` where this identity has none of that name.
+    #[must_use]
+    pub fn secrets(&self, identity: &[u8], session: &Bits128) -> Option<ResumeSecrets> {
+        let current = self
+            .entries
+            .get(identity)
+            .and_then(|entry| entry.session.as_ref())
+            .filter(|kept| kept.name == *session)
+            .map(|kept| (Some(kept.secret), kept.previous));
+        let (newest, previous) = current.or_else(|| {
+            let [newest, previous] = self.remembered.get(identity, session)?.secrets;
+            Some((newest, previous))
+        })?;
+        let newest = proof::Secret::new(newest?.0);
+        let Some(previous) = previous else {
+            return Some(ResumeSecrets::new(newest));
+        };
+        let previous = proof::Secret::new(previous.0);
+        let mut secrets = ResumeSecrets::new(previous.clone());
+        secrets.renew(previous, newest);
+        Some(secrets)
     }
 
     fn settle(&mut self, identity: &Bytes, wish: &Wish<'_>, numbers: Numbers) {

@@ -7,6 +7,7 @@ use crate::session::link::Fate;
 use crate::session::traffic::{Accepts, CannotResume, Numbers};
 
 mod resuming;
+mod shared;
 
 const T: fn(u64) -> Duration = Duration::from_millis;
 const S: fn(u64) -> Duration = Duration::from_secs;

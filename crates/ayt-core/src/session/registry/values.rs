@@ -116,6 +116,24 @@ pub struct Claim {
     pub(super) expected: u64,
     /// The session to go on, and the secret that was proved.
     pub(super) resume: Option<(Bits128, Proven)>,
+    /// The epoch that a shared store has given already.
+    pub(super) epoch: Option<u64>,
+}
+
+impl Claim {
+    /// The same with an epoch that a store shared with other hosts has given
+    /// already. One that is not larger than the identity's own makes the claim
+    /// [`Stale`].
+    pub const fn at(mut self, epoch: u64) -> Self {
+        self.epoch = Some(epoch);
+        self
+    }
+
+    /// It is for a resume: [`commit_resume`](super::Registry::commit_resume).
+    #[must_use]
+    pub const fn resumes(&self) -> bool {
+        self.resume.is_some()
+    }
 }
 
 /// Why a connection is refused.

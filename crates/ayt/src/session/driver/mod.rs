@@ -49,7 +49,8 @@ impl Clock {
         self.0.elapsed()
     }
 
-    fn at(self, offset: Duration) -> Instant {
+    /// That time as the runtime's timers take it.
+    pub(crate) fn at(self, offset: Duration) -> Instant {
         self.0 + offset
     }
 }
@@ -428,23 +429,50 @@ impl Core {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
+        if !self.attach(&ticket, start.terms, start.detector) {
+            return None;
+        }
+        self.carry(ticket, io, start.decoder, notice).await
+    }
+
+    /// The first half of [`Self::run`]: from here on the session has a connection,
+    /// and BYE can be said on it, although its task has not begun. `false` where the
+    /// session has moved on since the ticket was given.
+    pub(crate) fn attach(
+        &self,
+        ticket: &Ticket,
+        terms: link::Terms,
+        detector: Option<Fixed>,
+    ) -> bool {
         {
             let mut state = self.lock();
             if state.generation != ticket.0 {
-                return None;
+                return false;
             }
+            let now = self.clock.now();
             state.place = match std::mem::replace(&mut state.place, Place::Moving) {
-                Place::Parked(traffic) => Place::Live(Box::new(Link::new(
-                    self.clock.now(),
-                    start.terms,
-                    start.detector,
-                    *traffic,
-                ))),
+                Place::Parked(traffic) => {
+                    Place::Live(Box::new(Link::new(now, terms, detector, *traffic)))
+                }
                 // A ticket is used once: `part` has parked what was live.
                 other => other,
             };
         }
         self.room.notify_waiters();
-        pump::Pump::new(self, ticket, io, start.decoder, notice).await
+        true
+    }
+
+    /// The second half of [`Self::run`].
+    pub(crate) async fn carry<S>(
+        &self,
+        ticket: Ticket,
+        io: S,
+        decoder: Decoder,
+        notice: impl FnMut(Notice),
+    ) -> Option<End>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        pump::Pump::new(self, ticket, io, decoder, notice).await
     }
 }

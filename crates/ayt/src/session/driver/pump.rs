@@ -38,6 +38,8 @@ pub(super) struct Pump<'c, S, N> {
     half_close: bool,
     shut: bool,
     eof: bool,
+    /// Nothing was done yet.
+    begins: bool,
     heard: bool,
     flush: bool,
 }
@@ -68,6 +70,7 @@ where
             half_close: false,
             shut: false,
             eof: false,
+            begins: true,
             heard: false,
             flush: false,
         }
@@ -186,6 +189,11 @@ where
             self.eof = true;
             return self.turn(cx, Link::handle_eof);
         }
+        self.decode(cx, bytes)
+    }
+
+    /// Gives the link the frames in what was read before and in `bytes`.
+    fn decode(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Turn {
         let mut decoder = std::mem::take(&mut self.decoder);
         let mut frames = 0usize;
         let turn = self.turn(cx, |link, now| {
@@ -241,6 +249,13 @@ where
     /// Reads, gathers, writes and arms until nothing is left to do for now. Reads
     /// come first: what has arrived is heard before a silence is judged.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        if std::mem::take(&mut self.begins) && self.decoder.buffered() > 0 {
+            // Came along with the last frame of the handshake.
+            let turn = self.decode(cx, &[]);
+            if !matches!(turn, Turn::On) {
+                return Poll::Ready(turn);
+            }
+        }
         for _ in 0..READS {
             let mut came = false;
             if !self.eof {

@@ -161,3 +161,24 @@ async fn who_waits_is_told_when_the_session_is_over() {
         }))
     ));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_came_along_with_the_handshake_is_not_left_lying() {
+    let (_, a, _) = ends();
+    let (near, _far) = tokio::io::duplex(1_024);
+    let mut start = start();
+    let mut bytes = Vec::new();
+    let message = Bytes::from_static(b"right behind WELCOME");
+    let data = frame::Frame::Data { seq: 1, message };
+    data.encode(&mut bytes).unwrap();
+    assert_eq!(start.decoder.feed(&bytes), bytes.len());
+    let ticket = a.part();
+    // Nothing more comes over the connection.
+    let run = a.run(ticket, near, start, |_| {});
+    tokio::select! {
+        biased;
+        end = run => panic!("{end:?}"),
+        message = a.recv() => assert_eq!(message.unwrap(), "right behind WELCOME"),
+        () = tokio::time::sleep(Duration::from_secs(1)) => panic!("it was left lying"),
+    }
+}

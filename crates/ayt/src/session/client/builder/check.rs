@@ -1,0 +1,71 @@
+//! Every setting in its range: docs/protocol.md, "Timers and bounds".
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use ayt_core::session::codec::bounds;
+use ayt_core::session::traffic::Accepts;
+
+use super::{BadClient, Builder, MS};
+
+impl Builder {
+    pub(super) fn check(&self) -> Result<(), BadClient> {
+        let identity = self.hello.identity.len();
+        if !bounds::IDENTITY.contains(&identity) {
+            return Err(BadClient::Identity(identity));
+        }
+        for (name, beat) in [
+            ("client beat", self.client_beat),
+            ("server beat", self.server_beat),
+        ] {
+            if !beat.is_zero() {
+                time(name, beat, MS(10)..=MS(3_600_000))?;
+            }
+        }
+        let pace = MS(10)..=MS(3_600_000);
+        time("pace's cap", self.pace.cap, pace.clone())?;
+        time("pace's base", self.pace.base, *pace.start()..=self.pace.cap)?;
+        time(
+            "connection's time",
+            self.connect_within,
+            MS(100)..=MS(300_000),
+        )?;
+        time(
+            "registration deadline",
+            self.hello.deadline,
+            bounds::REGISTRATION,
+        )?;
+        time(
+            "acknowledgement delay",
+            self.config.ack_delay,
+            MS(0)..=MS(200),
+        )?;
+        time("drain time", self.drain, MS(0)..=MS(60_000))?;
+        time("time for closing", self.close_within, MS(0)..=MS(3_600_000))?;
+        let Accepts {
+            max_payload,
+            window,
+        } = self.config.own;
+        size("max payload", max_payload, bounds::MAX_PAYLOAD)?;
+        size("window", window, bounds::WINDOW)?;
+        size("replay bound", self.config.replay_bound, bounds::WINDOW)
+    }
+}
+
+fn time(
+    what: &'static str,
+    value: Duration,
+    range: RangeInclusive<Duration>,
+) -> Result<(), BadClient> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(BadClient::Time { what, value, range })
+}
+
+fn size(what: &'static str, value: u32, range: RangeInclusive<u32>) -> Result<(), BadClient> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(BadClient::Size { what, value, range })
+}

@@ -1,0 +1,113 @@
+//! One registration over a connection that was just made.
+
+use std::time::Duration;
+
+use ayt_core::session::codec::{Decoder, bounded_text};
+use ayt_core::session::frame::{Bits128, Bye, Frame, Retry, Welcome};
+use ayt_core::session::handshake::{self, ClientSettings, ClientStep, Credential, Purpose};
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::{timeout, timeout_at};
+
+use super::connect::BoxedIo;
+use super::loss::Loss;
+use crate::session::driver::Clock;
+use crate::session::wire::{read_frame, write_frame};
+
+/// How long a last word may take on a connection that is given up.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// A connection that is registered.
+pub(super) struct Registered {
+    pub(super) io: BoxedIo,
+    pub(super) decoder: Decoder,
+    pub(super) welcome: Welcome,
+}
+
+/// Registers, within the deadline of the settings. Where this side gives up, it
+/// says why before it closes.
+pub(super) async fn register(
+    mut io: BoxedIo,
+    settings: &ClientSettings,
+    credential: Credential,
+    purpose: Purpose,
+    nonce: Bits128,
+    clock: Clock,
+) -> Result<Registered, Loss> {
+    let (mut machine, hello) =
+        handshake::Client::start(settings, credential, purpose, nonce, clock.now())
+            .map_err(Loss::Registration)?;
+    let mut decoder = Decoder::new();
+    let talk = talk(&mut io, &mut decoder, &mut machine, hello, clock);
+    let until = clock.now().saturating_add(settings.deadline);
+    let said = timeout_at(clock.at(until), talk).await;
+    let loss = match said {
+        Ok(Ok(welcome)) => {
+            decoder.set_limit(settings.max_payload);
+            return Ok(Registered {
+                io,
+                decoder,
+                welcome,
+            });
+        }
+        Ok(Err(loss)) => loss,
+        Err(_) => Loss::Registration(
+            machine
+                .poll(clock.now())
+                .err()
+                .unwrap_or(handshake::ClientError::TooLate),
+        ),
+    };
+    give_up(io, &loss).await;
+    Err(loss)
+}
+
+async fn talk(
+    io: &mut BoxedIo,
+    decoder: &mut Decoder,
+    machine: &mut handshake::Client,
+    hello: Frame,
+    clock: Clock,
+) -> Result<Welcome, Loss> {
+    write_frame(io, &hello).await?;
+    loop {
+        let frame = read_frame(io, decoder).await?;
+        match machine
+            .on_frame(&frame, clock.now())
+            .map_err(Loss::Registration)?
+        {
+            ClientStep::Send(frame) => write_frame(io, &frame).await?,
+            ClientStep::Registered(welcome) => return Ok(welcome),
+            ClientStep::Refused(refuse) => return Err(Loss::Refused(refuse)),
+        }
+    }
+}
+
+/// Says why this side closes, and closes.
+pub(super) async fn give_up(mut io: BoxedIo, loss: &Loss) {
+    let bye = match loss {
+        Loss::Registration(error) => error.bye(),
+        Loss::Malformed(error) => Some(bye(error.reason(), &error.to_string())),
+        Loss::Unfit(error) => Some(bye(
+            ayt_core::session::frame::Reason::ProtocolError,
+            &error.to_string(),
+        )),
+        _ => None,
+    };
+    // Whether it arrives is not known, and does not matter.
+    let _ = timeout(LAST_WORD, async {
+        if let Some(bye) = bye {
+            write_frame(&mut io, &Frame::Bye(bye)).await.ok()?;
+        }
+        io.shutdown().await.ok()
+    })
+    .await;
+}
+
+fn bye(reason: ayt_core::session::frame::Reason, text: &str) -> Bye {
+    Bye {
+        reason,
+        retry: Retry::After(0),
+        last: 0,
+        text: bounded_text(text).to_owned(),
+    }
+}

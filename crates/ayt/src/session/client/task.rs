@@ -1,0 +1,344 @@
+//! The task of a client: connects, registers, carries the session, and comes back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ayt_core::cause::Cause;
+use ayt_core::detectors::{self, Fixed};
+use ayt_core::session::frame::{Reason, Retry, Welcome};
+use ayt_core::session::handshake::{Purpose, Resumption};
+use ayt_core::session::link::{self, End, Fate};
+use ayt_core::session::proof::Secret;
+use ayt_core::session::reconnect::{Lost, Next, Reconnect, Stop};
+use ayt_core::session::traffic::{Accepts, CannotResume};
+use tokio::time::timeout;
+
+use super::connect::BoxedIo;
+use super::event::Event;
+use super::loss::Loss;
+use super::register::{Registered, give_up, register};
+use super::settings::Settings;
+use super::shared::{Gone, Named, Shared};
+use super::values::{Status, Stopped, longest_wait};
+use crate::session::driver::{Core, Notice, Start};
+
+/// Everything that a client does by itself happens in here, and nothing after its
+/// end.
+pub(super) struct Task {
+    shared: Arc<Shared>,
+    settings: Arc<Settings>,
+    reconnect: Reconnect,
+    /// Attempts since the last registration.
+    attempt: u32,
+}
+
+/// Why it ends.
+struct Last {
+    stopped: Stopped,
+    text: String,
+    cause: Cause,
+    /// The session is over, too.
+    session: bool,
+}
+
+impl Last {
+    const fn by_program(stopped: Stopped) -> Self {
+        Self {
+            stopped,
+            text: String::new(),
+            cause: Cause::LocalClose,
+            session: false,
+        }
+    }
+}
+
+impl Task {
+    pub(super) fn new(shared: Arc<Shared>, settings: Arc<Settings>) -> Self {
+        Self {
+            reconnect: Reconnect::new(settings.pace),
+            shared,
+            settings,
+            attempt: 0,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        // What is given up half done is the connection, which closes, and nothing
+        // else: the session's messages are in `shared`.
+        let last = tokio::select! {
+            biased;
+            () = shared.aborted() => Last::by_program(Stopped::Aborted),
+            last = self.live() => last,
+        };
+        shared.finish(last.stopped, last.text, last.cause, last.session);
+    }
+
+    async fn live(&mut self) -> Last {
+        let shared = Arc::clone(&self.shared);
+        loop {
+            self.attempt = self.attempt.saturating_add(1);
+            shared.set_attempts(self.attempt);
+            let registered = tokio::select! {
+                biased;
+                () = shared.may_close() => return Last::by_program(Stopped::Closed),
+                registered = self.attempt() => registered,
+            };
+            let loss = match registered {
+                Ok(registered) => Loss::Ended(self.carry(registered).await),
+                Err(loss) => {
+                    shared.events.push(Event::Lost(loss.clone()));
+                    loss
+                }
+            };
+            let wait = match self.next(&loss) {
+                Ok(wait) => wait,
+                Err(last) => return last,
+            };
+            self.forget(&loss);
+            tokio::select! {
+                biased;
+                () = shared.may_close() => return Last::by_program(Stopped::Closed),
+                () = self.wait(wait) => {}
+            }
+        }
+    }
+
+    async fn wait(&self, wait: Duration) {
+        self.shared.set_status(Status::Waiting);
+        self.shared.events.push(Event::Waiting(wait));
+        tokio::time::sleep(wait).await;
+    }
+
+    /// Is there a next attempt, and when?
+    fn next(&mut self, loss: &Loss) -> Result<Duration, Last> {
+        let mut lost = loss.lost();
+        let now = self.shared.clock.now();
+        let random = self.settings.random.wait();
+        let stop = match self.reconnect.on_lost(now, lost, random) {
+            Next::After(wait) => return Ok(wait),
+            Next::Stop(stop) => stop,
+        };
+        if self.settings.doubt_refusals && matches!(loss, Loss::Refused(_)) {
+            // Who said it has not proved to be the server.
+            lost = Lost::Told {
+                reason: Reason::Overloaded,
+                retry: longest_wait(self.settings.pace.cap),
+            };
+            if let Next::After(wait) = self.reconnect.on_lost(now, lost, random) {
+                return Ok(wait);
+            }
+        }
+        let (text, cause) = match loss {
+            Loss::Ended(end) => (end.text.clone(), end.cause),
+            Loss::Refused(refuse) => (refuse.text.clone(), Cause::NeverRegistered),
+            _ => (String::new(), Cause::NeverRegistered),
+        };
+        let stopped = match (stop, lost) {
+            (Stop::Done, Lost::Ended) => Stopped::Closed,
+            _ => Stopped::Server(stop),
+        };
+        Err(Last {
+            stopped,
+            text,
+            cause,
+            session: matches!(loss, Loss::Ended(end) if end.fate == Fate::Ends),
+        })
+    }
+
+    /// The client goes on, but not with this session.
+    fn forget(&self, loss: &Loss) {
+        match loss {
+            Loss::Ended(end) if end.fate == Fate::Ends => {
+                let gone = Gone {
+                    reason: end.reason,
+                    ..Gone::by(end.cause)
+                };
+                self.shared.replace(None, &gone);
+            }
+            Loss::Registration(error) if error.ends_session() => {
+                self.shared.replace(None, &Gone::by(Cause::ProtocolError));
+            }
+            _ => {}
+        }
+    }
+
+    async fn attempt(&self) -> Result<Registered, Loss> {
+        let shared = &self.shared;
+        shared.set_status(Status::Connecting);
+        shared.events.push(Event::Connecting {
+            attempt: self.attempt,
+        });
+        let io = connect(&self.settings).await?;
+        let mut held = None;
+        let purpose = shared.named().map_or(Purpose::Register, |named| {
+            let core = &held.insert(Held::new(shared.current())).core;
+            Purpose::Resume(Resumption {
+                session: named.session,
+                secret: named.secret,
+                received: core.announce(),
+                sent: core.numbers().sent,
+            })
+        });
+        let nonce = self.settings.random.nonce();
+        let registered = register(
+            io,
+            &self.settings.hello,
+            self.settings.credential.clone(),
+            purpose,
+            nonce.map_err(|error| Loss::Random(Arc::new(error)))?,
+            shared.clock,
+        )
+        .await?;
+        if let Some(held) = &mut held {
+            held.for_good = !registered.welcome.resumed;
+        }
+        drop(held);
+        self.welcomed(registered).await
+    }
+
+    /// Takes up the session that WELCOME tells of, before anything is sent on it.
+    async fn welcomed(&self, registered: Registered) -> Result<Registered, Loss> {
+        let welcome = &registered.welcome;
+        let accepts = Accepts {
+            max_payload: welcome.max_payload,
+            window: welcome.window,
+        };
+        if welcome.resumed {
+            let fits = self.shared.current().resume(welcome.received, accepts);
+            if let Err(error) = fits {
+                let loss = Loss::Unfit(error);
+                give_up(registered.io, &loss).await;
+                let known = matches!(error, CannotResume::TakesLess);
+                let gone = Gone {
+                    handed_over: known.then_some(welcome.received),
+                    ..Gone::by(Cause::ProtocolError)
+                };
+                self.shared.replace(None, &gone);
+                return Err(loss);
+            }
+        } else {
+            let gone = Gone {
+                handed_over: welcome.known.then_some(welcome.received),
+                drop_unread: true,
+                ..Gone::by(Cause::PeerClosed)
+            };
+            self.shared.replace(Some(accepts), &gone);
+        }
+        self.shared.name(Named {
+            session: welcome.session,
+            secret: Secret::new(welcome.secret),
+            epoch: welcome.epoch,
+            accepts,
+        });
+        if let (Some(store), Some(saved)) = (&self.settings.store, self.shared.saved()) {
+            // Until the first frame the server takes the secret from before as well:
+            // where this fails, nothing is lost.
+            timeout(self.settings.hello.deadline, store(saved))
+                .await
+                .unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()))
+                .map_err(|error| Loss::Store(Arc::new(error)))?;
+        }
+        Ok(registered)
+    }
+
+    /// Carries the session until the connection is closed.
+    async fn carry(&mut self, registered: Registered) -> End {
+        let shared = &self.shared;
+        let now = shared.clock.now();
+        let welcome = registered.welcome;
+        self.reconnect.on_registered(now);
+        self.attempt = 0;
+        shared.set_attempts(0);
+        shared.set_status(Status::Registered);
+        shared.events.push(Event::Registered {
+            epoch: welcome.epoch,
+            resumed: welcome.resumed,
+        });
+        let start = Start {
+            terms: terms(&welcome, &self.settings),
+            detector: detector(&welcome, now),
+            decoder: registered.decoder,
+        };
+        let core = shared.current();
+        let notice = |notice| {
+            if let Notice::Link(event) = notice {
+                if let link::Event::Ending(end) = &event
+                    && (end.by_peer || end.reason != Some(Reason::Done))
+                {
+                    shared.events.push(Event::Lost(Loss::Ended(end.clone())));
+                }
+                shared.on_link(event);
+            }
+        };
+        let run = core.run(core.part(), registered.io, start, notice);
+        tokio::pin!(run);
+        let end = tokio::select! {
+            biased;
+            end = &mut run => end,
+            () = shared.close_overdue() => {
+                let text = "not everything was acknowledged in time";
+                core.bye(Reason::Done, Retry::Never, text);
+                run.await
+            }
+        };
+        // Nobody else gives this session a connection.
+        end.unwrap_or_else(|| End::of(link::Trigger::Moved))
+    }
+}
+
+/// A session of which nothing is handed over, because the server is being told how
+/// much was: it tells its program what did not arrive, should it not resume.
+struct Held {
+    core: Arc<Core>,
+    for_good: bool,
+}
+
+impl Held {
+    fn new(core: Arc<Core>) -> Self {
+        core.hold();
+        Self {
+            core,
+            for_good: false,
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.for_good {
+            self.core.release();
+        }
+    }
+}
+
+/// A connection, within its time.
+pub(super) async fn connect(settings: &Settings) -> Result<BoxedIo, Loss> {
+    let within = settings.connect_within;
+    timeout(within, (settings.connector)())
+        .await
+        .map_err(|_| Loss::ConnectTimeout(within))?
+        .map_err(|error| Loss::Connect(Arc::new(error)))
+}
+
+const fn ms(ms: u32) -> Duration {
+    Duration::from_millis(ms as u64)
+}
+
+fn terms(welcome: &Welcome, settings: &Settings) -> link::Terms {
+    link::Terms {
+        own_beat: (welcome.client_beat_ms > 0).then(|| ms(welcome.client_beat_ms)),
+        challenge: ms(welcome.challenge_ms),
+        peer_is_one_way: false,
+        drain: settings.drain,
+        finish: settings.close_within,
+    }
+}
+
+/// Judges what the server has promised, if anything.
+fn detector(welcome: &Welcome, now: Duration) -> Option<Fixed> {
+    let beat = ms(welcome.server_beat_ms);
+    // Out of range only where it is 0: the rest was judged when WELCOME was read.
+    let terms = detectors::Terms::new(beat, welcome.misses, ms(welcome.challenge_ms)).ok()?;
+    Some(Fixed::new(terms, now))
+}

@@ -1,0 +1,70 @@
+//! What a client can be set up with.
+
+use super::super::BadClient;
+use super::*;
+
+fn base() -> Builder {
+    Client::builder("device")
+        .without_authentication()
+        .address("127.0.0.1:9")
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_the_program_knows_must_be_said() {
+    let bare = Client::builder("device");
+    assert_eq!(bare.start().unwrap_err(), BadClient::NoAddress);
+    let bare = Client::builder("device").address("127.0.0.1:9");
+    assert_eq!(bare.start().unwrap_err(), BadClient::NoCredential);
+    let both = builder(&Server::new(), 1).address("127.0.0.1:9");
+    assert_eq!(both.start().unwrap_err(), BadClient::TwoWays);
+    for (length, fine) in [(0, false), (1, true), (128, true), (129, false)] {
+        let identity = vec![b'x'; length];
+        let client = Client::builder(identity)
+            .certificate()
+            .address("127.0.0.1:9")
+            .start();
+        assert_eq!(client.is_ok(), fine, "{length}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_range_is_that_of_the_protocol() {
+    type Set = fn(Builder, Duration) -> Builder;
+    let h = S(3_600);
+    let times: [(Set, Duration, Duration); 9] = [
+        (Builder::client_beat, MS(10), h),
+        (Builder::server_beat, MS(10), h),
+        (Builder::registration_deadline, MS(100), S(60)),
+        (Builder::connect_within, MS(100), S(300)),
+        (Builder::ack_delay, MS(0), MS(200)),
+        (Builder::drain, MS(0), S(60)),
+        (Builder::close_within, MS(0), h),
+        (|b, cap| b.pace(MS(10), cap), MS(10), h),
+        (|b, base| b.pace(base, S(3_600)), MS(10), h),
+    ];
+    let nano = Duration::from_nanos(1);
+    for (index, (set, least, most)) in times.into_iter().enumerate() {
+        assert!(set(base(), least).start().is_ok(), "{index}: {least:?}");
+        assert!(set(base(), most).start().is_ok(), "{index}: {most:?}");
+        let error = set(base(), most + nano).start().unwrap_err();
+        assert!(error.to_string().contains("out of range"), "{error}");
+        if !least.is_zero() {
+            assert!(set(base(), least - nano).start().is_err(), "{index}");
+        }
+    }
+    assert!(base().client_beat(Duration::ZERO).start().is_ok());
+    assert!(
+        base().pace(S(2), S(1)).start().is_err(),
+        "base beyond the cap"
+    );
+    type Size = fn(Builder, u32) -> Builder;
+    let sizes: [(Size, u32, u32); 3] = [
+        (Builder::max_payload, 1_024, 16_777_215),
+        (Builder::window, 4_096, 1 << 30),
+        (Builder::replay_bound, 4_096, 1 << 30),
+    ];
+    for (set, least, most) in sizes {
+        assert!(set(base(), least).start().is_ok() && set(base(), most).start().is_ok());
+        assert!(set(base(), least - 1).start().is_err() && set(base(), most + 1).start().is_err());
+    }
+}

@@ -1,0 +1,221 @@
+//! How a server is set up.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ayt_core::session::registry::{Memory as LocalEpochs, Policy, Registry};
+use tokio::net::{TcpListener, ToSocketAddrs};
+use tokio::sync::mpsc;
+
+use super::auth::{Authentication, Keys};
+use super::book::Book;
+use super::config::{BadLimit, Limits};
+use super::log;
+use super::shared::{Parts, Shared, random};
+use super::{Server, tasks};
+use crate::session::store::{Memory, Node, SessionStore};
+
+/// Sets up a [`Server`]. How clients prove who they are must be said: with
+/// [`Self::keys`], [`Self::certificates`], or, in so many words,
+/// [`Self::without_authentication`].
+#[derive(Debug, Default)]
+pub struct ServerBuilder {
+    authentication: Option<Authentication>,
+    policy: Option<Policy>,
+    limits: Limits,
+    store: Option<Arc<dyn SessionStore>>,
+    node: Option<Node>,
+}
+
+/// Why a server cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It was not said how clients prove who they are.
+    #[error(
+        "it is not said how clients prove who they are: call keys(), certificates() or \
+         without_authentication()"
+    )]
+    NoAuthentication,
+    /// A setting that cannot be.
+    #[error(transparent)]
+    Limit(#[from] BadLimit),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Bind {
+        /// The address, as far as it is known.
+        address: String,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The operating system gives no random bits.
+    #[error("no random bits from the operating system: {0}")]
+    Random(String),
+}
+
+impl ServerBuilder {
+    /// Both sides prove that they have the identity's key (method 1, HMAC-SHA-256).
+    #[must_use]
+    pub fn keys(mut self, keys: impl Keys) -> Self {
+        self.authentication = Some(Authentication::Keys(Arc::new(keys)));
+        self
+    }
+
+    /// The client's TLS certificate has proved who it is (method 2): `names` says
+    /// whether a verified end-entity certificate (DER, RFC 5280) is that of an identity.
+    /// Connections come by [`Server::serve_verified`]; those without a certificate are
+    /// refused. It is called on a task of the runtime, so it must not block.
+    #[must_use]
+    pub fn certificates(
+        mut self,
+        names: impl Fn(&[u8], &[u8]) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.authentication = Some(Authentication::Certificates(Arc::new(names)));
+        self
+    }
+
+    /// Nobody proves anything (method 0): whoever knows an identity takes it over, and
+    /// whoever listens in can resume. For tests, and for networks in which everybody is
+    /// trusted. The server says so in its log when it starts.
+    #[must_use]
+    pub fn without_authentication(mut self) -> Self {
+        self.authentication = Some(Authentication::None);
+        self
+    }
+
+    /// Who stays when an identity registers a second time while it is connected:
+    /// default [`Policy::Newest`], because what a device lost without a word is its
+    /// old connection. Across servers that share a store, [`Policy::Oldest`] and
+    /// [`Policy::Verify`] both leave the identity with the server that holds its
+    /// connection, until that finds it dead.
+    #[must_use]
+    pub fn takeover(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// Bounds and times.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Where it is kept who holds which identity: default a
+    /// [`Memory`](crate::session::store::Memory) of its own.
+    #[must_use]
+    pub fn store(mut self, store: Arc<dyn SessionStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// This server's name in the store: default a random one. Two servers that share a
+    /// store must not have the same.
+    #[must_use]
+    pub fn node(mut self, node: Node) -> Self {
+        self.node = Some(node);
+        self
+    }
+
+    /// Listens on an address and starts. Port 0 takes a free one:
+    /// [`Server::local_addr`].
+    ///
+    /// Not cancel safe: where the future is dropped, there is no server.
+    ///
+    /// # Errors
+    /// A setting that cannot be, or the address cannot be listened on.
+    pub async fn bind(
+        self,
+        address: impl ToSocketAddrs + std::fmt::Debug,
+    ) -> Result<Server, StartError> {
+        self.limits.check()?;
+        let name = format!("{address:?}");
+        let bound = TcpListener::bind(address).await;
+        let listener = bound.map_err(|source| StartError::Bind {
+            address: name,
+            source,
+        })?;
+        self.serve(listener)
+    }
+
+    /// Starts on a listener. Must be called within a tokio runtime with time and I/O
+    /// enabled.
+    ///
+    /// # Errors
+    /// A setting that cannot be, or the listener has no address.
+    pub fn serve(self, listener: TcpListener) -> Result<Server, StartError> {
+        let local = listener.local_addr().map_err(|source| StartError::Bind {
+            address: "the given listener".to_owned(),
+            source,
+        })?;
+        let server = self.start_at(Some(local))?;
+        let shared = server.shared.clone();
+        shared.spawn(tasks::accept(shared.clone(), listener));
+        Ok(server)
+    }
+
+    /// Starts without a listener: connections come by
+    /// [`Server::serve_connection`]. Must be called within a tokio runtime with time
+    /// enabled.
+    ///
+    /// # Errors
+    /// A setting that cannot be.
+    pub fn start(self) -> Result<Server, StartError> {
+        self.start_at(None)
+    }
+
+    fn start_at(self, local: Option<SocketAddr>) -> Result<Server, StartError> {
+        let terms = self.limits.check()?;
+        let authentication = self.authentication.ok_or(StartError::NoAuthentication)?;
+        let policy = self.policy.unwrap_or(Policy::Newest);
+        let store = self.store.unwrap_or_else(|| Arc::new(Memory::new()));
+        let node = match self.node {
+            Some(node) => node,
+            None => {
+                let bits = random().map_err(|error| StartError::Random(error.to_string()))?;
+                Node::new(&format!("{:032x}", u128::from_be_bytes(bits)))
+            }
+        };
+        let last_epoch = unix_ms();
+        let registry = Registry::new(
+            self.limits.registry(policy),
+            LocalEpochs::default(),
+            last_epoch,
+        );
+        let (queue, sessions) = mpsc::channel(self.limits.backlog);
+        let kicks = store.kicks(&node);
+        let shared = Shared::new(Parts {
+            limits: self.limits,
+            terms,
+            policy,
+            authentication,
+            store,
+            node,
+            last_epoch,
+            queue,
+            book: Book::new(registry),
+        });
+        if matches!(shared.authentication, Authentication::None) {
+            log::unauthenticated(local);
+        }
+        shared.spawn(tasks::keep_time(shared.clone()));
+        shared.spawn(tasks::mirror(shared.clone()));
+        shared.spawn(tasks::hear_kicks(shared.clone(), kicks));
+        Ok(Server {
+            shared,
+            sessions: tokio::sync::Mutex::new(sessions),
+            local,
+        })
+    }
+}
+
+/// Epochs grow over a restart too, as long as the clock does not go back.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the first epoch of a server, once, when it starts"
+)]
+fn unix_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as u64)
+}

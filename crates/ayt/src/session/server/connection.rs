@@ -1,0 +1,191 @@
+//! The task of one connection, from accept to the close of its socket.
+
+use std::future::{Future as _, poll_fn};
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use ayt_core::session::codec::Decoder;
+use ayt_core::session::frame::{Frame, Reason, Refuse, Retry, Welcome};
+use ayt_core::session::registry::Conn;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::task::unconstrained;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::door::Place;
+use super::held::Kept;
+use super::log;
+use super::register::{Outcome, Registration};
+use super::shared::Shared;
+use super::spare;
+use super::stats::one_more;
+use crate::session::driver::Ticket;
+use crate::session::wire::write_frame;
+
+/// How long a refused client's bytes are read, so that closing does not turn into a
+/// reset that overtakes the refusal.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A session that was admitted, and how its connection begins.
+pub(super) struct Admitted {
+    /// Tells the book when it is dropped.
+    pub(super) carried: Carried,
+    pub(super) ticket: Ticket,
+    pub(super) welcome: Welcome,
+    pub(super) max_payload: u32,
+}
+
+/// A connection that carries a session. However its task ends, the book is told.
+pub(super) struct Carried {
+    pub(super) shared: Arc<Shared>,
+    pub(super) kept: Arc<Kept>,
+    pub(super) conn: Conn,
+    pub(super) epoch: u64,
+}
+
+impl Drop for Carried {
+    fn drop(&mut self) {
+        self.shared
+            .book(|book, now| book.closed(now, &self.kept, self.conn, self.epoch));
+        self.shared.closed.notify_waiters();
+    }
+}
+
+/// Takes a connection on, or turns it away at once.
+pub(super) fn admit<S>(
+    shared: &Arc<Shared>,
+    mut io: S,
+    peer: SocketAddr,
+    certificate: Option<Vec<u8>>,
+) -> bool
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    one_more(&shared.counters.accepted);
+    let refuse = if let Some(retry) = shared.closing() {
+        refusal(Reason::ShuttingDown, retry, "the server is shutting down")
+    } else if let Some(place) = shared.door.enter(peer) {
+        let task = serve(shared.clone(), io, peer, place, certificate);
+        shared.spawn(task);
+        return true;
+    } else {
+        let retry = shared.spread(Duration::from_secs(1));
+        let text = "too many connections have not registered";
+        refusal(Reason::Overloaded, retry, text)
+    };
+    shared.counters.refused(refuse.reason);
+    log::refused(peer, &refuse);
+    turn_away(&mut io, &refuse);
+    false
+}
+
+pub(super) fn refusal(reason: Reason, retry: Retry, text: &str) -> Refuse {
+    Refuse {
+        reason,
+        retry,
+        text: text.to_owned(),
+    }
+}
+
+/// Says no without waiting: what the socket takes at once, it gets. A connection that
+/// is one too many must not cost a task.
+fn turn_away(io: &mut (impl AsyncRead + AsyncWrite + Unpin), refuse: &Refuse) {
+    let mut bytes = Vec::new();
+    if Frame::Refuse(refuse.clone()).encode(&mut bytes).is_err() {
+        return;
+    }
+    let at_once = poll_fn(|cx| {
+        let _ = Pin::new(&mut *io).poll_write(cx, &bytes);
+        let _ = Pin::new(&mut *io).poll_flush(cx);
+        let _ = Pin::new(&mut *io).poll_shutdown(cx);
+        // HELLO may be there already: unread, it would turn the close into a reset.
+        let mut scratch = [0; 2_048];
+        let _ = Pin::new(&mut *io).poll_read(cx, &mut ReadBuf::new(&mut scratch));
+        Poll::Ready(())
+    });
+    // Unconstrained: a task that has accepted many in a row may have no turn left, and
+    // then nothing would be written.
+    let at_once = pin!(unconstrained(at_once));
+    let _ = at_once.poll(&mut Context::from_waker(Waker::noop()));
+}
+
+async fn serve<S>(
+    shared: Arc<Shared>,
+    mut io: S,
+    peer: SocketAddr,
+    place: Place,
+    certificate: Option<Vec<u8>>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let mut decoder = Decoder::new();
+    // Boxed: what a registration needs is given back before the session begins.
+    let outcome = Box::pin(async {
+        let registration = Registration::new(&shared, peer, certificate.as_deref());
+        registration.run(&mut io, &mut decoder).await
+    })
+    .await;
+    drop(certificate);
+    match outcome {
+        Outcome::Session(admitted) => {
+            drop(place);
+            carry(&shared, io, decoder, admitted).await;
+        }
+        Outcome::Spare(spare) => {
+            drop(place);
+            spare::serve(&shared, io, decoder, *spare).await;
+        }
+        Outcome::Refused(refuse) => {
+            shared.counters.refused(refuse.reason);
+            log::refused(peer, &refuse);
+            // The place is held until it is gone.
+            let _ = timeout(LINGER, say_no(&mut io, &refuse)).await;
+        }
+        Outcome::Gone => {
+            one_more(&shared.counters.gone);
+            log::gone(peer);
+        }
+    }
+}
+
+async fn say_no(io: &mut (impl AsyncRead + AsyncWrite + Unpin), refuse: &Refuse) {
+    if write_frame(io, &Frame::Refuse(refuse.clone()))
+        .await
+        .is_err()
+    {
+        return;
+    }
+    let _ = io.shutdown().await;
+    let mut scratch = [0; 1_024];
+    while let Ok(1..) = io.read(&mut scratch).await {}
+}
+
+/// The connection of a session, until it is closed.
+async fn carry<S>(shared: &Arc<Shared>, mut io: S, mut decoder: Decoder, admitted: Box<Admitted>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    let Admitted {
+        carried,
+        ticket,
+        welcome,
+        max_payload,
+    } = *admitted;
+    let by = Instant::now() + LINGER;
+    let written = timeout_at(by, write_frame(&mut io, &Frame::Welcome(welcome))).await;
+    if !matches!(written, Ok(Ok(()))) {
+        drop(io);
+        return;
+    }
+    decoder.set_limit(max_payload);
+    let (kept, conn, epoch) = (&carried.kept, carried.conn, carried.epoch);
+    let told = |notice| {
+        shared.book(|book, now| {
+            book.notice(now, (kept, conn, epoch), notice, &shared.counters);
+        });
+    };
+    // The socket is closed in here, after the link has said so.
+    kept.core.carry(ticket, io, decoder, told).await;
+}

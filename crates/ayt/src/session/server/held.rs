@@ -1,0 +1,214 @@
+//! One session as the server keeps it.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ayt_core::cause::Cause;
+use ayt_core::session::link::End;
+use ayt_core::session::registry::{Held, Over};
+use ayt_core::session::traffic::{Accepts, CannotResume, Numbers};
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::events::{Events, SessionEvent};
+use crate::session::driver::{Core, HeldCore};
+
+/// What the client said of the session before, when it came back too late to go on
+/// with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Predecessor {
+    /// Of this server's messages those up to this one did arrive, and were handed over.
+    pub peer_received: u64,
+    /// Where this side stood when that session ended.
+    pub numbers: Numbers,
+}
+
+impl Predecessor {
+    /// How many of this server's messages the client was never handed over.
+    #[must_use]
+    pub const fn lost(&self) -> u64 {
+        self.numbers.accepted.saturating_sub(self.peer_received)
+    }
+}
+
+/// One session. What changes together with the registry is changed under the book's
+/// lock.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) identity: Bytes,
+    pub(super) core: Arc<Core>,
+    pub(super) events: Events,
+    /// It is told: no connection will carry it on.
+    pub(super) ended: Notify,
+    pub(super) predecessor: Option<Predecessor>,
+    state: Mutex<State>,
+    /// Tasks that carry it and have not ended: at most two, one of them parted.
+    carried: AtomicUsize,
+    /// Some `Over` is known: a message taken may be the last one waited for.
+    over: AtomicBool,
+    abandoned: AtomicBool,
+}
+
+#[derive(Debug)]
+struct State {
+    peer: SocketAddr,
+    epoch: u64,
+    /// How its last connection ended.
+    last: Option<End>,
+    over: Option<Over>,
+}
+
+impl Kept {
+    pub(super) fn new(
+        identity: Bytes,
+        core: Arc<Core>,
+        peer: SocketAddr,
+        predecessor: Option<Predecessor>,
+    ) -> Self {
+        Self {
+            identity,
+            core,
+            events: Events::default(),
+            ended: Notify::new(),
+            predecessor,
+            state: Mutex::new(State {
+                peer,
+                epoch: 0,
+                last: None,
+                over: None,
+            }),
+            carried: AtomicUsize::new(0),
+            over: AtomicBool::new(false),
+            abandoned: AtomicBool::new(false),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        self.lock().epoch
+    }
+
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.lock().peer
+    }
+
+    /// A connection carries it from here on.
+    pub(super) fn connected(&self, peer: SocketAddr, epoch: u64) {
+        self.carried.fetch_add(1, Ordering::Relaxed);
+        let mut state = self.lock();
+        let first = state.epoch == 0;
+        (state.peer, state.epoch) = (peer, epoch);
+        drop(state);
+        self.events.push(if first {
+            SessionEvent::Connected { peer, epoch }
+        } else {
+            SessionEvent::Resumed { peer, epoch }
+        });
+    }
+
+    /// A connection carries it no more.
+    pub(super) fn disconnected(&self) {
+        self.carried.fetch_sub(1, Ordering::Relaxed);
+        self.finish_if_due();
+    }
+
+    pub(super) fn is_carried(&self) -> bool {
+        self.carried.load(Ordering::Relaxed) > 0
+    }
+
+    /// The end of its connection is decided.
+    pub(super) fn lost(&self, end: &End) {
+        self.lock().last = Some(end.clone());
+        self.events.push(SessionEvent::Lost(end.clone()));
+    }
+
+    /// No connection will follow. The cause it ends with.
+    pub(super) fn is_over(&self, over: Over) -> Cause {
+        let mut state = self.lock();
+        state.over = Some(over);
+        let cause = cause(over, state.last.as_ref());
+        drop(state);
+        self.over.store(true, Ordering::Release);
+        self.finish_if_due();
+        cause
+    }
+
+    /// Tells the program once it is over *and* has been read to its end.
+    fn finish_if_due(&self) {
+        if self.is_carried() {
+            return;
+        }
+        let state = self.lock();
+        let Some(over) = state.over else {
+            return;
+        };
+        let cause = cause(over, state.last.as_ref());
+        let reason = state.last.as_ref().and_then(|end| end.reason);
+        drop(state);
+        self.core.finish(cause, reason);
+        if let Some(end) = self.core.over() {
+            self.events.push(SessionEvent::Ended { over, end });
+        }
+        self.ended.notify_waiters();
+    }
+
+    /// Whether there is more to be done when a message was taken.
+    pub(super) fn awaits_hand_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    /// Nobody will take its messages.
+    pub(super) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Release);
+    }
+
+    /// It was read to its end, and what it brought was handed over.
+    pub(super) fn is_drained(&self) -> bool {
+        !self.is_carried() && Keep::all_taken(self)
+    }
+}
+
+/// Why a session is over, in the words of a connection's end.
+fn cause(over: Over, last: Option<&End>) -> Cause {
+    match (over, last) {
+        (Over::Superseded, _) => Cause::Superseded,
+        (_, Some(end)) => end.cause,
+        (_, None) => Cause::LocalClose,
+    }
+}
+
+/// The registry's handle.
+#[derive(Debug, Clone)]
+pub(super) struct Keep(pub(super) Arc<Kept>);
+
+impl Keep {
+    fn held(&self) -> HeldCore {
+        HeldCore(self.0.core.clone())
+    }
+
+    fn all_taken(kept: &Kept) -> bool {
+        kept.abandoned.load(Ordering::Acquire) || HeldCore(kept.core.clone()).all_handed_over()
+    }
+}
+
+impl Held for Keep {
+    fn cost(&self) -> u64 {
+        self.held().cost()
+    }
+
+    fn numbers(&self) -> Numbers {
+        self.held().numbers()
+    }
+
+    fn all_handed_over(&self) -> bool {
+        Self::all_taken(&self.0)
+    }
+
+    fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {
+        self.held().may_resume(received, accepts)
+    }
+}

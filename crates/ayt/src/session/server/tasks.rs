@@ -1,0 +1,167 @@
+//! The server's own tasks: accepting, the registry's timers, and the session store.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::connection::admit;
+use super::log;
+use super::shared::{Shared, lock};
+use super::stats::one_more;
+use crate::session::store::{Conflict, Kicks, Record, Unavailable};
+
+/// The first and the longest pause after accepting failed.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
+/// The pause after the store did not answer.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// Accepts until the server closes. Where there are no descriptors or no memory, it
+/// pauses, longer each time up to a second: the connection stays in the kernel's queue,
+/// so that trying again at once would only spin.
+pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
+    let mut pause = PAUSES.0;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shared.closes() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((io, peer)) => {
+                pause = PAUSES.0;
+                // Heartbeats and acknowledgements are small and must not wait for each
+                // other. Where it fails the connection is gone, and reading says so.
+                let _ = io.set_nodelay(true);
+                admit(&shared, io, peer, None);
+            }
+            Err(error) if is_of_one_connection(&error) => {
+                one_more(&shared.counters.accept_errors);
+            }
+            Err(error) => {
+                one_more(&shared.counters.accept_errors);
+                if pause == PAUSES.0 {
+                    log::cannot_accept(&error);
+                }
+                tokio::select! {
+                    () = shared.closes() => return,
+                    () = sleep(pause) => {}
+                }
+                pause = (pause * 2).min(PAUSES.1);
+            }
+        }
+    }
+}
+
+/// The connection that was to be accepted failed, not accepting (accept(2)).
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// Keeps the registry's timers.
+pub(super) async fn keep_time(shared: Arc<Shared>) {
+    loop {
+        let next = shared.book(|book, now| {
+            book.registry.handle_timeout(now);
+            book.registry.next_deadline()
+        });
+        *lock(&shared.armed) = next;
+        // What came in between is told by a permit that stays.
+        let wait = async {
+            match next {
+                Some(next) => {
+                    let left = next.saturating_sub(shared.clock.now());
+                    sleep_until(Instant::now() + left).await;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let armed_since = shared.book(|book, _| book.registry.next_deadline());
+        if armed_since < next || (next.is_none() && armed_since.is_some()) {
+            continue;
+        }
+        tokio::select! {
+            () = wait => {}
+            () = shared.sooner.notified() => {}
+        }
+    }
+}
+
+/// Lets go of what other servers have taken over.
+pub(super) async fn hear_kicks(shared: Arc<Shared>, mut kicks: Box<dyn Kicks>) {
+    while let Some(kick) = kicks.next().await {
+        shared.book(|book, now| {
+            // One that registered here since has a larger epoch, and stays.
+            book.supersede(now, &kick.identity, kick.epoch);
+        });
+    }
+}
+
+/// Lets the records follow what became of their sessions.
+pub(super) async fn mirror(shared: Arc<Shared>) {
+    loop {
+        shared.mirror.notified().await;
+        if let Err(error) = follow(&shared).await {
+            log::store("records of sessions that ended are kept for now", &error);
+            sleep(STORE_PAUSE).await;
+            shared.mirror.notify_one();
+        }
+    }
+}
+
+/// Brings every record up to date that may not be.
+pub(super) async fn follow(shared: &Shared) -> Result<(), Unavailable> {
+    loop {
+        let next = shared.book(|book, _| book.changed.iter().next().cloned());
+        let Some(identity) = next else {
+            return Ok(());
+        };
+        let gate = shared.gate(&identity).await;
+        shared.book(|book, _| book.changed.remove(&identity));
+        let followed = follow_one(shared, &identity).await;
+        drop(gate);
+        if let Err(error) = followed {
+            shared.book(|book, _| book.changed.insert(identity));
+            return Err(error);
+        }
+    }
+}
+
+/// Under the identity's gate.
+async fn follow_one(shared: &Shared, identity: &Bytes) -> Result<(), Unavailable> {
+    let record = shared.store.get(identity).await?;
+    let Some(record) = record.filter(|record| record.node == shared.node) else {
+        return Ok(());
+    };
+    let own = shared.book(|book, _| {
+        let current = book.registry.current(identity);
+        current.map(|(epoch, live, _)| (epoch, live))
+    });
+    match own {
+        None => shared.store.forget(identity, &record).await,
+        // The record's epoch may be the larger one, where a registration has set it and
+        // was refused after. It stays: epochs only grow.
+        Some((epoch, live)) if epoch <= record.epoch && live != record.connected => {
+            let new = Record {
+                connected: live,
+                ..record.clone()
+            };
+            let set = shared.store.compare_and_set(identity, Some(&record), new);
+            match set.await {
+                // Whoever was faster knows better.
+                Ok(()) | Err(Conflict::Changed(_)) => Ok(()),
+                Err(Conflict::Unavailable(error)) => Err(error),
+            }
+        }
+        Some(_) => Ok(()),
+    }
+}
