@@ -6,6 +6,7 @@
 //! - [`keepalive`]: keepalive of a program's own sockets, on every system;
 //! - [`procfs`]: the text of /proc files, parsed without I/O;
 //! - [`own`]: what the kernel knows of this process's own sockets;
+//! - [`lab`]: namespaces of one's own, veth pairs, and packets on them;
 //! - the rest does the I/O and is re-exported here with one interface on every
 //!   system; where there is no Linux kernel, every call answers
 //!   [`SysError::NeedsLinux`].
@@ -25,12 +26,12 @@ mod os;
 mod os;
 
 pub use error::{NoSocket, SysError};
-pub use os::own;
 pub use os::{
     Descriptors, DiagSocket, Hold, Netns, Witness, boot_id, clock_ticks_per_second, have_net_admin,
     prepare_runtime_dir, process_start, read_counters, read_process, read_socket_counts,
     read_sysctls, read_threads, runtime_dir, scan_proc,
 };
+pub use os::{lab, own};
 
 /// Expands to its first block where the system has `TCP_USER_TIMEOUT` (Linux,
 /// Android), else to its second: for calls of other crates that exist only there.

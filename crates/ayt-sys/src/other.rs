@@ -262,3 +262,6 @@ pub fn prepare_runtime_dir(_path: &Path) -> Result<(), SysError> {
 
 #[path = "other/own.rs"]
 pub mod own;
+
+#[path = "other/lab.rs"]
+pub mod lab;

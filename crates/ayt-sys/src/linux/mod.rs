@@ -4,6 +4,7 @@ mod descriptors;
 mod diag_socket;
 mod filter;
 mod hold;
+pub mod lab;
 mod netns;
 pub mod own;
 mod process;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::error::SysError;
 use crate::procfs::namespace_inode;
@@ -75,6 +75,11 @@ impl Netns {
     #[must_use]
     pub const fn inode(&self) -> u64 {
         self.inode
+    }
+
+    /// The descriptor that holds it open.
+    pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.file.as_ref().map(AsFd::as_fd)
     }
 
     /// Runs `work` on a thread inside the namespace. What it opens stays there.

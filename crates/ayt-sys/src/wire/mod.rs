@@ -5,6 +5,7 @@ pub mod diag;
 pub mod netlink;
 pub mod packet;
 pub mod request;
+pub mod route;
 
 /// Bytes that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,149 @@
+//! Delay, loss and reordering with real TCP through them.
+
+use std::io::{Read, Write};
+use std::net::UdpSocket;
+use std::time::Duration;
+
+use ayt_lab::stage::{Delay, Loss, Pick, Reorder, Segment, Ways};
+use ayt_lab::{Direction, Place, Side};
+
+use super::bed::{Bed, Done, PATIENCE, with_data};
+
+#[test]
+fn a_delay_is_exact_and_one_way() -> Done {
+    let Some(bed) = Bed::new()? else {
+        return Ok(());
+    };
+    let mut pair = bed.connect(false)?;
+    let delay = Duration::from_millis(300);
+    bed.wire.insert(
+        Place::NextToA,
+        Delay::fixed(Ways::Only(Direction::AtoB), delay),
+    )?;
+    let mark = bed.wire.mark();
+    pair.talk()?;
+    let slow = bed
+        .wire
+        .wait_for(mark, PATIENCE, with_data(Direction::AtoB));
+    let slow = slow.expect("ping");
+    let took = slow.delivered_at().expect("it was read") - slow.at;
+    assert!(took >= delay, "never early: {took:?}");
+    assert!(took < delay + Duration::from_millis(100), "{took:?}");
+    let fast = bed
+        .wire
+        .wait_for(mark, PATIENCE, with_data(Direction::BtoA));
+    let fast = fast.expect("pong");
+    assert!(fast.delivered_at().expect("it was read") - fast.at < delay);
+    Ok(())
+}
+
+#[test]
+fn tcp_works_through_loss_jitter_and_reordering() -> Done {
+    let Some(bed) = Bed::new()? else {
+        return Ok(());
+    };
+    let ms = Duration::from_millis;
+    bed.wire.change(move |chain, _| {
+        chain.insert(Place::NextToB, Loss::new(Ways::Both, 0.02, 1));
+        chain.insert(Place::NextToB, Delay::jittered(Ways::Both, ms(1), ms(3), 2));
+        chain.insert(Place::NextToB, Reorder::new(Ways::Both, 0.05, ms(2), 3));
+    })?;
+    let pair = bed.connect(false)?;
+    let data: Vec<u8> = (0..300_000u32).map(|n| (n ^ (n >> 9)) as u8).collect();
+    std::thread::scope(|scope| {
+        scope.spawn(|| (&pair.client).write_all(&data).unwrap());
+        let mut heard = vec![0; data.len()];
+        (&pair.server).read_exact(&mut heard).unwrap();
+        assert!(heard == data);
+    });
+    let counts = bed.wire.counts();
+    assert!(counts.ways.iter().any(|way| way.dropped > 0), "{counts:?}");
+    assert_eq!(counts.overruns, 0);
+    Ok(())
+}
+
+/// The n-th datagram meets the n-th roll, whatever the machine does meanwhile.
+#[test]
+fn the_same_seed_loses_the_same_datagrams() -> Done {
+    let mut heard: Vec<Vec<u8>> = Vec::new();
+    for _ in 0..2 {
+        let Some(bed) = Bed::new()? else {
+            return Ok(());
+        };
+        let loss = Loss::new(Ways::Only(Direction::AtoB), 0.3, 42);
+        bed.wire.insert(Place::NextToA, loss)?;
+        let from = bed
+            .a
+            .enter(|| UdpSocket::bind((bed.wire.v4(Side::A), 0)))??;
+        let to = bed
+            .b
+            .enter(|| UdpSocket::bind((bed.wire.v4(Side::B), 0)))??;
+        to.set_read_timeout(Some(PATIENCE))?;
+        for number in 0..100u8 {
+            from.send_to(&[number], to.local_addr()?)?;
+        }
+        let all = bed.wire.wait_for(99, PATIENCE, |_| true);
+        assert!(all.is_some(), "all were seen");
+        let count = bed.wire.counts().of(Direction::AtoB).delivered;
+        let mut numbers = Vec::new();
+        for _ in 0..count {
+            let mut number = [0];
+            to.recv(&mut number)?;
+            numbers.push(number[0]);
+        }
+        heard.push(numbers);
+    }
+    assert_eq!(heard[0], heard[1]);
+    assert!((50..90).contains(&heard[0].len()), "{}", heard[0].len());
+    Ok(())
+}
+
+#[test]
+fn a_named_segment_is_lost_once() -> Done {
+    let Some(bed) = Bed::new()? else {
+        return Ok(());
+    };
+    bed.wire
+        .insert(Place::NextToB, Pick::segment(1, Segment::FirstFin))?;
+    let mut pair = bed.connect(false)?;
+    pair.talk()?;
+    drop(pair.client);
+    // The kernel sends it again.
+    assert_eq!(pair.server.read(&mut [0; 1])?, 0);
+    let fins = bed.wire.log(|log| {
+        let fins = log
+            .records()
+            .filter(|r| r.tcp().is_some_and(|tcp| tcp.flags.fin));
+        fins.map(|record| record.is_dropped()).collect::<Vec<_>>()
+    });
+    assert_eq!(fins[0], true);
+    assert!(
+        fins.len() >= 2 && fins[1..].iter().all(|lost| !lost),
+        "{fins:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_cut_takes_also_what_is_under_way() -> Done {
+    let Some(bed) = Bed::new()? else {
+        return Ok(());
+    };
+    let mut pair = bed.connect(false)?;
+    let delay = Duration::from_millis(400);
+    bed.wire
+        .insert(Place::NextToA, Delay::fixed(Ways::Both, delay))?;
+    let mark = bed.wire.mark();
+    pair.client.write_all(b"lost")?;
+    let seen = bed
+        .wire
+        .wait_for(mark, PATIENCE, with_data(Direction::AtoB));
+    let cut = bed.wire.cut()?;
+    let lost = bed
+        .wire
+        .wait_for(mark, PATIENCE, |record| record.is_dropped());
+    let (seen, lost) = (seen.expect("it was sent"), lost.expect("it was lost"));
+    assert_eq!(seen.number, lost.number);
+    assert!(lost.at < cut.at, "it was sent before");
+    Ok(())
+}
