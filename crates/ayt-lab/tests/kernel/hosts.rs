@@ -122,15 +122,13 @@ fn daemons_end_with_their_host() -> Done {
 }
 
 /// Processes in a network namespace.
-pub(crate) fn processes_in(inode: u64) -> Vec<u32> {
+fn processes_in(inode: u64) -> Vec<u32> {
     let name = format!("net:[{inode}]");
-    let pids = std::fs::read_dir("/proc")
-        .unwrap()
-        .flatten()
-        .filter_map(|entry| {
-            let pid = entry.file_name().to_str()?.parse().ok()?;
-            let link = std::fs::read_link(entry.path().join("ns/net")).ok()?;
-            (link.to_str() == Some(&name)).then_some(pid)
-        });
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let link = std::fs::read_link(entry.path().join("ns/net")).ok()?;
+        (link.to_str() == Some(&name)).then_some(pid)
+    });
     pids.collect()
 }

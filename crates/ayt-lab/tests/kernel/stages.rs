@@ -116,9 +116,8 @@ fn a_named_segment_is_lost_once() -> Done {
             .filter(|r| r.tcp().is_some_and(|tcp| tcp.flags.fin));
         fins.map(|record| record.is_dropped()).collect::<Vec<_>>()
     });
-    assert_eq!(fins[0], true);
     assert!(
-        fins.len() >= 2 && fins[1..].iter().all(|lost| !lost),
+        fins.len() >= 2 && fins[0] && fins[1..].iter().all(|lost| !lost),
         "{fins:?}"
     );
     Ok(())
