@@ -63,6 +63,23 @@ impl Bed {
     }
 }
 
+impl Bed {
+    /// Waits until what B sent last has been acknowledged: with data in flight
+    /// keepalive is silent, and retransmission decides.
+    pub(crate) fn all_acknowledged(&self) {
+        let last = self.wire.log(|log| {
+            let sent = log.records().filter(|r| r.direction == Direction::BtoA);
+            sent.filter_map(|record| record.tcp().map(|tcp| tcp.end()))
+                .last()
+        });
+        let acknowledged = self.wire.wait_for(0, PATIENCE, |record| {
+            let is_ack = record.tcp().map(|tcp| tcp.ack) == last;
+            is_ack && record.direction == Direction::AtoB && record.delivered_at().is_some()
+        });
+        assert!(acknowledged.is_some(), "nobody acknowledges");
+    }
+}
+
 impl Pair {
     /// Data flows both ways.
     pub(crate) fn talk(&mut self) -> io::Result<()> {

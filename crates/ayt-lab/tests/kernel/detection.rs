@@ -22,6 +22,7 @@ fn keepalive_finds(cut: impl FnOnce(&Bed) -> Result<Duration, ayt_lab::LabError>
     let mut pair = bed.connect(false)?;
     Pair::keepalive(&pair.server, 1, 1, 2)?;
     pair.talk()?;
+    bed.all_acknowledged();
     let last = ayt_lab::clock::now();
     let at = cut(&bed)?;
     assert!(
@@ -128,6 +129,7 @@ fn an_outage_shorter_than_the_patience_of_keepalive_is_survived() -> Done {
     let mut pair = bed.connect(false)?;
     Pair::keepalive(&pair.server, 1, 1, 5)?;
     pair.talk()?;
+    bed.all_acknowledged();
     let out = Duration::from_secs(2);
     let outage = bed.wire.change(move |chain, at| {
         chain.insert(Place::NextToA, Outage::new(Ways::Both, at, at + out));
