@@ -68,6 +68,10 @@ const NEEDS: &[Need] = &[
         program: "python3",
         package: Package::plain("python3"),
     },
+    Need {
+        program: "tshark",
+        package: Package::plain("tshark"),
+    },
 ];
 /// libFuzzer is C++.
 const FUZZ_NEED: Need = Need {

@@ -69,10 +69,19 @@ fn main() -> ExitCode {
         TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;
     }
-    let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
+    // Of libtest's options only a filter means something here; two take a value.
+    let mut words = arguments.iter();
+    let mut filter = None;
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--test-threads" | "--skip" | "--format" | "--color" => drop(words.next()),
+            option if option.starts_with('-') => {}
+            name => filter = Some(name),
+        }
+    }
     let chosen = TESTS
         .iter()
-        .filter(|(name, _)| filter.is_none_or(|filter| name.contains(filter.as_str())));
+        .filter(|(name, _)| filter.is_none_or(|filter| name.contains(filter)));
     let (mut passed, mut failed) = (0, 0);
     for (name, test) in chosen {
         let outcome = catch_unwind(AssertUnwindSafe(test));

@@ -28,7 +28,8 @@ fn a_delay_is_exact_and_one_way() -> Done {
     let slow = slow.expect("ping");
     let took = slow.delivered_at().expect("it was read") - slow.at;
     assert!(took >= delay, "never early: {took:?}");
-    assert!(took < delay + Duration::from_millis(100), "{took:?}");
+    // Late only by what a busy machine makes it.
+    assert!(took < delay + Duration::from_millis(500), "{took:?}");
     let fast = bed
         .wire
         .wait_for(mark, PATIENCE, with_data(Direction::BtoA));
