@@ -28,6 +28,8 @@
 //! unusable: a connection that was lost in the queue is passed over, and where
 //! descriptors or memory are short accepting pauses for 5 ms to 1 s.
 //!
+//! Over TLS (feature `tls`): `Listener::tls`.
+//!
 //! With the features `axum`, `hyper` and `tonic` it takes the place of a
 //! [`tokio::net::TcpListener`] there.
 //!
@@ -40,6 +42,8 @@ mod bounds;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod stopper;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "tonic")]
 mod tonic;
 
@@ -55,6 +59,10 @@ use tokio::time::Instant;
 
 pub use bounds::{Bounds, Refusal, Stats};
 pub use stopper::Stopper;
+#[cfg(all(feature = "tls", feature = "tonic"))]
+pub use tls::{TlsConnectInfo, TlsIncoming};
+#[cfg(feature = "tls")]
+pub use tls::{TlsConnection, TlsListener};
 #[cfg(feature = "tonic")]
 pub use tonic::{ConnectInfo, Incoming};
 
