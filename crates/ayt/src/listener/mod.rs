@@ -29,6 +29,8 @@
 //! unusable: a connection that was lost in the queue is passed over, and where
 //! descriptors or memory are short accepting pauses for 5 ms to 1 s.
 //!
+//! Over TLS (feature `tls`): `Listener::tls`.
+//!
 //! With the features `axum`, `hyper` and `tonic` it takes the place of a
 //! [`tokio::net::TcpListener`] there.
 //!
@@ -41,6 +43,8 @@ mod bounds;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod stopper;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "tonic")]
 mod tonic;
 
@@ -56,6 +60,10 @@ use tokio::time::Instant;
 
 pub use bounds::{Bounds, Refusal, Stats};
 pub use stopper::Stopper;
+#[cfg(all(feature = "tls", feature = "tonic"))]
+pub use tls::{TlsConnectInfo, TlsIncoming};
+#[cfg(feature = "tls")]
+pub use tls::{TlsConnection, TlsListener};
 #[cfg(feature = "tonic")]
 pub use tonic::{ConnectInfo, Incoming};
 
