@@ -3,8 +3,10 @@
 
 mod client;
 mod crowd;
+mod held_up;
 mod registering;
 mod resuming;
+mod settling;
 mod several;
 mod shutting;
 mod sockets;
