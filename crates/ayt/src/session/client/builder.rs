@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ayt_core::session::codec::bounds::LEAST_BEAT_MS_DEFAULT;
 use ayt_core::session::handshake::{ClientSettings, Credential};
 use ayt_core::session::proof::Key;
 use ayt_core::session::reconnect::Pace;
@@ -38,6 +39,7 @@ pub struct Builder {
     hello: ClientSettings,
     client_beat: Duration,
     server_beat: Duration,
+    least_beat: Duration,
     credential: Option<Credential>,
     addresses: Vec<String>,
     connector: Option<Connector>,
@@ -78,6 +80,7 @@ impl Builder {
             hello: ClientSettings::new(identity),
             client_beat: MS(30_000),
             server_beat: MS(30_000),
+            least_beat: MS(LEAST_BEAT_MS_DEFAULT.into()),
             credential: None,
             addresses: Vec::new(),
             connector: None,
@@ -173,6 +176,16 @@ impl Builder {
     /// this times the server's misses, and its challenge time (65 s by default).
     pub fn server_beat(mut self, beat: Duration) -> Self {
         self.server_beat = beat;
+        self
+    }
+
+    /// The shortest beats this client goes on with, in either direction, 10 ms to 1 h;
+    /// default 1 s. A wish of its own that is shorter holds instead. The server decides
+    /// the beats, and may want more of them than this client can pay for: then it does
+    /// not register there ([`Loss::Registration`](super::Loss::Registration) says so),
+    /// and tries again as after any failure.
+    pub fn least_beat(mut self, beat: Duration) -> Self {
+        self.least_beat = beat;
         self
     }
 
@@ -301,6 +314,7 @@ impl Builder {
         self.hello.window = self.config.own.window;
         self.hello.client_beat_ms = whole_ms(self.client_beat);
         self.hello.server_beat_ms = whole_ms(self.server_beat);
+        self.hello.least_beat_ms = whole_ms(self.least_beat);
         let shared = Shared::new(self.config, self.resend, self.saved);
         let settings = Arc::new(Settings {
             hello: self.hello,

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ayt_core::cause::Cause;
 use ayt_core::session::frame::{Bits128, Reason, Retry};
 use ayt_core::session::link;
 use ayt_core::session::proof::Secret;
@@ -14,7 +13,8 @@ use tokio::sync::Notify;
 
 use super::event::{Event, Queue};
 use super::saved::Saved;
-use super::values::{Ended, Snapshot, Status, Stopped, Undelivered};
+use super::task::Last;
+use super::values::{Ended, Snapshot, Status, Undelivered};
 use crate::session::driver::{Clock, Core};
 
 mod gone;
@@ -291,16 +291,27 @@ impl Shared {
     }
 
     /// The task ends, and the session where `over` says so.
-    pub(super) fn finish(&self, stopped: Stopped, text: String, cause: Cause, over: bool) {
+    pub(super) fn finish(&self, last: Last) {
+        let Last {
+            stopped,
+            text,
+            cause,
+            session: over,
+            missing,
+        } = last;
         let ended = self.change(|state| {
             if over {
                 state.named = None;
             }
             let core = &state.current;
-            core.finish(cause, None);
+            core.finish(cause, None, missing);
+            // Held back where it was in doubt whether the session can go on: nobody will
+            // find that out now.
+            core.release();
             let ended = Ended {
                 stopped,
                 text,
+                missing,
                 numbers: core.numbers(),
             };
             let (first, messages) = core.unacknowledged();

@@ -32,12 +32,14 @@ pub(super) struct Task {
 }
 
 /// Why it ends.
-struct Last {
-    stopped: Stopped,
-    text: String,
-    cause: Cause,
+pub(super) struct Last {
+    pub(super) stopped: Stopped,
+    pub(super) text: String,
+    pub(super) cause: Cause,
     /// The session is over, too.
-    session: bool,
+    pub(super) session: bool,
+    /// How many of the server's messages never came, as its BYE tells.
+    pub(super) missing: u64,
 }
 
 impl Last {
@@ -47,6 +49,7 @@ impl Last {
             text: String::new(),
             cause: Cause::LocalClose,
             session: false,
+            missing: 0,
         }
     }
 }
@@ -70,7 +73,7 @@ impl Task {
             () = shared.aborted() => Last::by_program(Stopped::Aborted),
             last = self.live() => last,
         };
-        shared.finish(last.stopped, last.text, last.cause, last.session);
+        shared.finish(last);
     }
 
     async fn live(&mut self) -> Last {
@@ -141,11 +144,16 @@ impl Task {
             (Stop::Done, Lost::Ended) => Stopped::Closed,
             _ => Stopped::Server(stop),
         };
+        let over = match loss {
+            Loss::Ended(end) if end.fate == Fate::Ends => Some(end),
+            _ => None,
+        };
         Err(Last {
             stopped,
             text,
             cause,
-            session: matches!(loss, Loss::Ended(end) if end.fate == Fate::Ends),
+            session: over.is_some(),
+            missing: over.map_or(0, |end| end.missing),
         })
     }
 
@@ -163,6 +171,7 @@ impl Task {
             text: error.detail(),
             cause: Cause::NeverRegistered,
             session: false,
+            missing: 0,
         })
     }
 
@@ -172,6 +181,7 @@ impl Task {
             Loss::Ended(end) if end.fate == Fate::Ends => {
                 let gone = Gone {
                     reason: end.reason,
+                    missing: end.missing,
                     ..Gone::by(end.cause)
                 };
                 self.shared.replace(None, &gone);
@@ -209,12 +219,16 @@ impl Task {
             nonce.map_err(|error| Loss::Random(Arc::new(error)))?,
             shared.clock,
         )
-        .await?;
+        .await;
         if let Some(held) = &mut held {
-            held.for_good = !registered.welcome.resumed;
+            held.stays = match &registered {
+                Ok(registered) => !registered.welcome.resumed,
+                Err(failed) => failed.in_doubt,
+            };
         }
         drop(held);
-        self.welcomed(registered).await
+        self.welcomed(registered.map_err(|failed| failed.loss)?)
+            .await
     }
 
     /// Takes up the session that WELCOME tells of, before anything is sent on it.
@@ -309,25 +323,24 @@ impl Task {
 }
 
 /// A session of which nothing is handed over, because the server is being told how
-/// much was: it tells its program what did not arrive, should it not resume.
+/// much was: it tells its program what did not arrive, should it not resume. Where it
+/// is not known whether it did, since WELCOME was lost, it stays so until the next
+/// attempt shows it.
 struct Held {
     core: Arc<Core>,
-    for_good: bool,
+    stays: bool,
 }
 
 impl Held {
     fn new(core: Arc<Core>) -> Self {
         core.hold();
-        Self {
-            core,
-            for_good: false,
-        }
+        Self { core, stays: false }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if !self.for_good {
+        if !self.stays {
             self.core.release();
         }
     }

@@ -384,12 +384,13 @@ impl Core {
     }
 
     /// The session is over: programs that wait are told. Only the first counts.
-    pub(crate) fn finish(&self, cause: Cause, reason: Option<Reason>) {
+    pub(crate) fn finish(&self, cause: Cause, reason: Option<Reason>, missing: u64) {
         let mut state = self.lock();
         let numbers = state.traffic().map(Traffic::numbers).unwrap_or_default();
         state.over.get_or_insert(SessionEnd {
             cause,
             reason,
+            missing,
             numbers,
         });
         drop(state);

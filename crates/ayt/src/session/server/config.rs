@@ -4,17 +4,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ayt_core::session::codec::bounds::{
-    CHALLENGE_MS, MAX_PAYLOAD, MISSES, REGISTRATION, REGISTRATION_DEFAULT, RESUME_MS, WINDOW,
+    ACK_DELAY, CHALLENGE_MS, DRAIN, FINISH, MAX_PAYLOAD, MISSES, REGISTRATION,
+    REGISTRATION_DEFAULT, RESUME_MS, WINDOW,
 };
 use ayt_core::session::handshake::{BadBeat, BeatPolicy, TermsPolicy};
 use ayt_core::session::registry::{Config as RegistryConfig, FlapLimit, Policy};
-
-/// The longest drain.
-const MOST_DRAIN: Duration = Duration::from_secs(60);
-/// The longest wait for acknowledgements at an end.
-const MOST_FINISH: Duration = Duration::from_secs(600);
-/// The longest delay of an acknowledgement.
-const MOST_ACK_DELAY: Duration = Duration::from_millis(200);
 
 /// Beats of one direction: the bounds within which a client's wish is granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +81,7 @@ pub struct Limits {
     pub resume_for: Duration,
     /// How long a connection that is over is still read: 0 to 60 s, default 5 s.
     pub drain: Duration,
-    /// How long `close` and `shutdown` wait for acknowledgements: 0 to 10 min, default
+    /// How long `close` and `shutdown` wait for acknowledgements: 0 to 1 h, default
     /// 30 s.
     pub finish: Duration,
     /// Sessions without a connection: default 100,000. Beyond, the oldest is over.
@@ -217,10 +211,10 @@ impl Limits {
         within("max_payload", self.max_payload, MAX_PAYLOAD)?;
         within("window", self.window, WINDOW)?;
         within("replay_bound", self.replay_bound, WINDOW)?;
-        within("ack_delay", self.ack_delay, Duration::ZERO..=MOST_ACK_DELAY)?;
+        within("ack_delay", self.ack_delay, ACK_DELAY)?;
         within("resume_for", self.resume_for, of_ms(&RESUME_MS))?;
-        within("drain", self.drain, Duration::ZERO..=MOST_DRAIN)?;
-        within("finish", self.finish, Duration::ZERO..=MOST_FINISH)?;
+        within("drain", self.drain, DRAIN)?;
+        within("finish", self.finish, FINISH)?;
         within("takeovers", self.takeovers, 1..=u32::MAX)?;
         let hint = Duration::from_millis(1)..=Duration::from_secs(24 * 3_600);
         within("flap_window", self.flap_window, hint.clone())?;

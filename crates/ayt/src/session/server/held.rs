@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ayt_core::cause::Cause;
 use ayt_core::session::link::End;
@@ -41,7 +41,7 @@ pub(super) struct Kept {
     pub(super) events: Events,
     /// It is told: no connection will carry it on.
     pub(super) ended: Notify,
-    pub(super) predecessor: Option<Predecessor>,
+    pub(super) predecessor: OnceLock<Predecessor>,
     state: Mutex<State>,
     /// Tasks that carry it and have not ended: at most two, one of them parted.
     carried: AtomicUsize,
@@ -60,18 +60,13 @@ struct State {
 }
 
 impl Kept {
-    pub(super) fn new(
-        identity: Bytes,
-        core: Arc<Core>,
-        peer: SocketAddr,
-        predecessor: Option<Predecessor>,
-    ) -> Self {
+    pub(super) fn new(identity: Bytes, core: Arc<Core>, peer: SocketAddr) -> Self {
         Self {
             identity,
             core,
             events: Events::default(),
             ended: Notify::new(),
-            predecessor,
+            predecessor: OnceLock::new(),
             state: Mutex::new(State {
                 peer,
                 epoch: 0,
@@ -148,8 +143,9 @@ impl Kept {
         };
         let cause = cause(over, state.last.as_ref());
         let reason = state.last.as_ref().and_then(|end| end.reason);
+        let missing = state.last.as_ref().map_or(0, |end| end.missing);
         drop(state);
-        self.core.finish(cause, reason);
+        self.core.finish(cause, reason, missing);
         if let Some(end) = self.core.over() {
             self.events.push(SessionEvent::Ended { over, end });
         }
@@ -206,6 +202,10 @@ impl Held for Keep {
 
     fn all_handed_over(&self) -> bool {
         Self::all_taken(&self.0)
+    }
+
+    fn settle(&self) -> Numbers {
+        self.held().settle()
     }
 
     fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {

@@ -2,6 +2,7 @@ mod cancel;
 mod coming_back;
 mod cut;
 mod cuts;
+mod doubt;
 mod keeping;
 mod losing;
 mod real;
