@@ -259,6 +259,8 @@ impl Options {
     fn builder(&self) -> Result<Builder, Failure> {
         let builder = Client::builder(self.identity.clone()).key(Key::new(&self.key)?);
         let pace = (Duration::from_millis(100), 5 * SECOND);
+        // The server may want more of them than a device in the field could pay for.
+        let builder = builder.least_beat(Duration::from_millis(10));
         let builder = builder.client_beat(self.beat).server_beat(self.server_beat);
         Ok(builder.pace(pace.0, pace.1))
     }
