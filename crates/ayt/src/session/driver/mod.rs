@@ -9,11 +9,13 @@
 mod below;
 mod outgoing;
 mod pump;
+mod rest;
 #[cfg(test)]
 mod tests;
 mod values;
 
 pub(crate) use below::Below;
+pub(crate) use pump::Pump;
 pub(crate) use values::HeldCore;
 use values::cause_of;
 pub use values::{SendError, SessionEnd};
@@ -103,7 +105,7 @@ struct State {
     task: Option<Waker>,
     /// When that task wakes by itself.
     armed: Option<Duration>,
-    over: Option<SessionEnd>,
+    over: Option<Box<SessionEnd>>,
 }
 
 enum Place {
@@ -217,7 +219,7 @@ impl Core {
     pub(crate) fn offer(&self, message: Bytes) -> Result<Option<Bytes>, SendError> {
         let mut state = self.lock();
         if let Some(end) = &state.over {
-            return Err(SendError::Over(end.clone()));
+            return Err(SendError::Over(SessionEnd::clone(end)));
         }
         let offered = match &mut state.place {
             Place::Live(link) => link.offer(message)?,
@@ -387,11 +389,13 @@ impl Core {
     pub(crate) fn finish(&self, cause: Cause, reason: Option<Reason>, missing: u64) {
         let mut state = self.lock();
         let numbers = state.traffic().map(Traffic::numbers).unwrap_or_default();
-        state.over.get_or_insert(SessionEnd {
-            cause,
-            reason,
-            missing,
-            numbers,
+        state.over.get_or_insert_with(|| {
+            Box::new(SessionEnd {
+                cause,
+                reason,
+                missing,
+                numbers,
+            })
         });
         drop(state);
         self.readable.notify_waiters();
@@ -400,7 +404,7 @@ impl Core {
 
     /// How the session ended, if it has.
     pub(crate) fn over(&self) -> Option<SessionEnd> {
-        self.lock().over.clone()
+        self.lock().over.as_deref().cloned()
     }
 
     /// It has a connection whose end is not decided.
@@ -425,7 +429,7 @@ impl Core {
     /// Where the future is dropped, the connection is closed without BYE, and the
     /// session is parked.
     pub(crate) async fn run<S>(
-        &self,
+        self: &Arc<Self>,
         ticket: Ticket,
         io: S,
         start: Start,
@@ -468,17 +472,19 @@ impl Core {
         true
     }
 
-    /// The second half of [`Self::run`].
-    pub(crate) async fn carry<S>(
-        &self,
+    /// The second half of [`Self::run`]. The future is small: an idle connection is
+    /// little else.
+    pub(crate) fn carry<S, N>(
+        self: &Arc<Self>,
         ticket: Ticket,
         io: S,
         (decoder, below): (Decoder, Below),
-        notice: impl FnMut(Notice),
-    ) -> Option<End>
+        notice: N,
+    ) -> Pump<S, N>
     where
         S: AsyncRead + AsyncWrite + Unpin,
+        N: FnMut(Notice),
     {
-        pump::Pump::new(self, ticket, io, (decoder, below), notice).await
+        Pump::new(Arc::clone(self), ticket, io, (decoder, below), notice)
     }
 }

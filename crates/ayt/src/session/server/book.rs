@@ -65,10 +65,10 @@ impl Book {
                 } => {
                     // In place of it, just committed.
                     if let Some((_, _, Keep(kept))) = self.registry.current(&identity) {
-                        let _ = kept.predecessor.set(Predecessor {
+                        let _ = kept.predecessor.set(Box::new(Predecessor {
                             peer_received,
                             numbers,
-                        });
+                        }));
                     }
                 }
                 Event::Cut(conn) => self.cut(conn),

@@ -41,7 +41,8 @@ pub(super) struct Kept {
     pub(super) events: Events,
     /// It is told: no connection will carry it on.
     pub(super) ended: Notify,
-    pub(super) predecessor: OnceLock<Predecessor>,
+    /// Boxed, as most have none.
+    pub(super) predecessor: OnceLock<Box<Predecessor>>,
     state: Mutex<State>,
     /// Tasks that carry it and have not ended: at most two, one of them parted.
     carried: AtomicUsize,
@@ -55,7 +56,7 @@ struct State {
     peer: SocketAddr,
     epoch: u64,
     /// How its last connection ended.
-    last: Option<End>,
+    last: Option<Box<End>>,
     over: Option<Over>,
 }
 
@@ -117,7 +118,7 @@ impl Kept {
 
     /// The end of its connection is decided.
     pub(super) fn lost(&self, end: &End) {
-        self.lock().last = Some(end.clone());
+        self.lock().last = Some(Box::new(end.clone()));
         self.events.push(SessionEvent::Lost(end.clone()));
     }
 
@@ -125,7 +126,7 @@ impl Kept {
     pub(super) fn is_over(&self, over: Over) -> Cause {
         let mut state = self.lock();
         state.over = Some(over);
-        let cause = cause(over, state.last.as_ref());
+        let cause = cause(over, state.last.as_deref());
         drop(state);
         self.over.store(true, Ordering::Release);
         self.finish_if_due();
@@ -141,7 +142,7 @@ impl Kept {
         let Some(over) = state.over else {
             return;
         };
-        let cause = cause(over, state.last.as_ref());
+        let cause = cause(over, state.last.as_deref());
         let reason = state.last.as_ref().and_then(|end| end.reason);
         let missing = state.last.as_ref().map_or(0, |end| end.missing);
         drop(state);

@@ -168,7 +168,7 @@ impl Session {
     /// one is known exactly.
     #[must_use]
     pub fn predecessor(&self) -> Option<Predecessor> {
-        self.kept().predecessor.get().copied()
+        self.kept().predecessor.get().map(|before| **before)
     }
 
     /// Sends a message: ready once there is room for it in the replay buffer, connected
