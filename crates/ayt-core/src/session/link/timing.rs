@@ -151,6 +151,18 @@ impl<D: Detector> Link<D> {
         self.suspect = false;
     }
 
+    /// From now on this side is silent for no longer than this: for a path that forgets
+    /// what is idle for longer. It may be shorter than what was promised, and never
+    /// longer. The heartbeat that is due next comes no later for it.
+    pub fn set_own_beat(&mut self, now: Duration, beat: Option<Duration>) {
+        self.terms.own_beat = beat;
+        let next = beat.map(|beat| now.saturating_add(beat - beat / 10));
+        self.timers.beat = match (self.timers.beat, next) {
+            (Some(set), Some(next)) => Some(set.min(next)),
+            (_, next) => next,
+        };
+    }
+
     /// Something was sent: the promise is kept from here on. The heartbeat goes
     /// out a tenth of the beat before it must, so that a timer that is a little
     /// late, or a way that is a little slow, does not break the promise.

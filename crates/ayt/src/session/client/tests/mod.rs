@@ -5,6 +5,7 @@ mod cuts;
 mod keeping;
 mod losing;
 mod real;
+mod searching;
 mod server;
 mod settings;
 mod spares;
