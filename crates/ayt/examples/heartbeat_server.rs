@@ -10,8 +10,12 @@
 //! cargo run -p ayt --example heartbeat_device -- --restart-often
 //! ```
 //!
-//! The device in plain Python speaks to it as well: `examples/device.py --server
-//! 127.0.0.1:7117 --identity meter-17`, with a key file of 32 bytes of 0x17.
+//! The device in plain Python speaks to it as well:
+//!
+//! ```sh
+//! python3 -c 'print("17" * 32)' > key
+//! python3 examples/device.py --server 127.0.0.1:7117 --identity meter-17 --key-file key
+//! ```
 //!
 //! What to see: one line for what happens to a device. It registers; its heartbeat is
 //! missed, and it is asked; it answers after all, or its connection is given up, the

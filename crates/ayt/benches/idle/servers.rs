@@ -11,8 +11,10 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::resident::resident;
 use crate::{Contender, tell, until_the_end};
 
-/// Time for freed memory to go back and for timers to have fired once.
-const SETTLE: Duration = Duration::from_secs(3);
+/// The longest silence of the server.
+const BEAT: Duration = Duration::from_secs(2);
+/// Time for each to send a heartbeat, and for freed memory to go back.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// Sessions that have had their message.
 type Count = Arc<AtomicUsize>;
@@ -26,10 +28,12 @@ pub(super) fn run(which: Contender, connections: usize) {
         let served = Count::default();
         match which {
             Contender::Session => {
-                let limits = Limits {
+                let mut limits = Limits {
                     unregistered_per_address: 1_000,
                     ..Limits::default()
                 };
+                // An idle session is one that has been idle for a beat.
+                (limits.server_beat.default, limits.server_beat.ceiling) = (BEAT, BEAT);
                 let server = Server::builder()
                     .without_authentication()
                     .limits(limits)

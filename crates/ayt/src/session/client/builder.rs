@@ -20,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::connect::{self, Connector};
 use super::random::Random;
 use super::saved::Saved;
+use super::search::Search;
 use super::settings::{Settings, Store};
 use super::shared::Shared;
 use super::task::Task;
@@ -58,6 +59,7 @@ pub struct Builder {
     doubt_refusals: bool,
     saved: Option<Saved>,
     store: Option<Store>,
+    search: Option<Search>,
     pub(super) random: Random,
 }
 
@@ -99,6 +101,7 @@ impl Builder {
             doubt_refusals: false,
             saved: None,
             store: None,
+            search: None,
             random: Random::System,
         }
     }
@@ -292,6 +295,14 @@ impl Builder {
         self
     }
 
+    /// Searches for the longest silence that the way to the server lets live, and sends
+    /// heartbeats at what it finds: [`search`](super::search) says how, and what it does
+    /// to the session. Default: no search, the beats as they are set.
+    pub fn search(mut self, search: Search) -> Self {
+        self.search = Some(search);
+        self
+    }
+
     /// Starts the client: its task makes the first connection at once.
     ///
     /// # Errors
@@ -316,6 +327,7 @@ impl Builder {
         self.hello.server_beat_ms = whole_ms(self.server_beat);
         self.hello.least_beat_ms = whole_ms(self.least_beat);
         let shared = Shared::new(self.config, self.resend, self.saved);
+        let search = self.search.map(|search| search.start(shared.clock));
         let settings = Arc::new(Settings {
             hello: self.hello,
             credential,
@@ -328,6 +340,7 @@ impl Builder {
             close_within: self.close_within,
             doubt_refusals: self.doubt_refusals,
             store: self.store,
+            search: search.transpose()?,
             random: self.random,
         });
         tokio::spawn(Task::new(Arc::clone(&shared), Arc::clone(&settings)).run());

@@ -318,6 +318,11 @@ impl Core {
         self.with_link(|link, now| link.ask(now));
     }
 
+    /// This side is silent for no longer than this from now on.
+    pub(crate) fn set_own_beat(&self, beat: Option<Duration>) {
+        self.with_link(|link, now| link.set_own_beat(now, beat));
+    }
+
     /// Holds back what came in until [`Self::release`].
     pub(crate) fn hold(&self) {
         self.with_traffic(Traffic::hold);

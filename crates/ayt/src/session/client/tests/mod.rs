@@ -6,6 +6,7 @@ mod doubt;
 mod keeping;
 mod losing;
 mod real;
+mod searching;
 mod server;
 mod settings;
 mod spares;
