@@ -367,6 +367,7 @@ class Link:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if setup.tls:
             context = ssl.create_default_context(cafile=setup.ca)
+            context.set_alpn_protocols(["ayt/1"])
             self.sock = context.wrap_socket(self.sock, server_hostname=setup.server[0])
         self.bytes_in, self.bytes_out = bytearray(), bytearray()
         self.limit = BEFORE_WELCOME

@@ -947,10 +947,12 @@ class OverTls(WithServer):
         pem = str(HERE / "test_device.pem")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pem)
+        context.set_alpn_protocols(["ayt/1"])
         run = self.start("--count", "3", "--every", "0", "--tls", "--ca", pem)
         sock, _ = self.listener.accept()
         sock.settimeout(PATIENCE)
         with context.wrap_socket(sock, server_side=True) as secure:
+            self.assertEqual(secure.selected_alpn_protocol(), "ayt/1")
             peer = Peer(secure, self.key)
             peer.register()
             self.assertEqual(list(peer.messages(3)), [1, 2, 3])

@@ -1,8 +1,10 @@
 //! What happens when time passes.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Event, In, Link, Out, Timer, Trigger};
+use super::{Event, In, Link, Out, Timer, Trigger, after};
+use crate::compact::Nanos;
 use crate::detectors::{Detector, Judgement};
 
 impl<D: Detector> Link<D> {
@@ -24,15 +26,15 @@ impl<D: Detector> Link<D> {
         match timer {
             Timer::Detect if self.end.is_none() => self.detector.as_ref()?.next_deadline(),
             Timer::Detect => None,
-            Timer::Beat if self.sends_beats() => self.timers.beat,
+            Timer::Beat if self.sends_beats() => self.timers.beat.map(Nanos::get),
             Timer::Beat => None,
             Timer::Acknowledge if self.sends_beats() && !self.ack_waits => {
                 self.traffic.ack_deadline()
             }
             Timer::Acknowledge => None,
-            Timer::Ask => self.timers.ask,
-            Timer::Finish => self.timers.finish,
-            Timer::Drain => self.timers.drain,
+            Timer::Ask => self.timers.ask.map(Nanos::get),
+            Timer::Finish => self.timers.finish.map(Nanos::get),
+            Timer::Drain => self.timers.drain.map(Nanos::get),
         }
     }
 
@@ -54,12 +56,13 @@ impl<D: Detector> Link<D> {
             Timer::Beat => {
                 self.timers.beat = None;
                 self.beat_waits = true;
+                self.rest(now);
             }
             Timer::Acknowledge => self.ack_waits = true,
-            Timer::Ask if late > self.terms.challenge => {
+            Timer::Ask if late > self.terms.challenge.get() => {
                 // This side was held up, and the answer may have come meanwhile:
                 // read first.
-                self.timers.ask = Some(now.saturating_add(self.terms.challenge));
+                self.timers.ask = Some(after(now, self.terms.challenge));
                 self.events.push_back(Event::Late(late));
             }
             Timer::Ask => {
@@ -70,8 +73,8 @@ impl<D: Detector> Link<D> {
                 self.timers.finish = None;
                 self.give_up_finishing(now);
             }
-            Timer::Drain if late > self.terms.drain && !self.timers.drain_was_late => {
-                self.timers.drain = Some(now.saturating_add(self.terms.drain));
+            Timer::Drain if late > self.terms.drain.get() && !self.timers.drain_was_late => {
+                self.timers.drain = Some(after(now, self.terms.drain));
                 self.timers.drain_was_late = true;
                 self.events.push_back(Event::Late(late));
             }
@@ -132,7 +135,7 @@ impl<D: Detector> Link<D> {
         } else {
             self.asking.want_ping();
         }
-        let until = now.saturating_add(self.terms.challenge);
+        let until = after(now, self.terms.challenge);
         self.timers.ask.get_or_insert(until);
     }
 
@@ -159,7 +162,17 @@ impl<D: Detector> Link<D> {
         self.timers.beat = self
             .terms
             .own_beat
-            .map(|beat| now.saturating_add(beat - beat / 10));
+            .map(Nanos::get)
+            .map(|beat| now.saturating_add(beat - beat / 10).into());
+    }
+
+    /// Nothing was sent for a whole beat: what was busy gives back its memory.
+    fn rest(&mut self, now: Duration) {
+        self.traffic.rest();
+        self.asking.rest(now);
+        if self.events.is_empty() {
+            self.events = VecDeque::new();
+        }
     }
 
     fn sends_beats(&self) -> bool {

@@ -19,8 +19,8 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Entry<T> {
     pub(super) session: Option<Session<T>>,
-    pub(super) drain: Option<Drain<T>>,
-    pub(super) waiting: Option<Waiting>,
+    pub(super) drain: Option<Box<Drain<T>>>,
+    pub(super) waiting: Option<Box<Waiting>>,
     pub(super) spare: Option<Conn>,
     pub(super) flaps: Flaps,
 }

@@ -70,7 +70,8 @@ pub struct Registry<T, E = Memory> {
     store: E,
     /// The largest epoch given.
     last_epoch: u64,
-    entries: HashMap<Bytes, Entry<T>>,
+    /// Boxed: a table has room for up to twice of what is in it.
+    entries: HashMap<Bytes, Box<Entry<T>>>,
     remembered: Remembered<T>,
     /// Sessions that wait to be resumed, by when they began to, in the time of
     /// [`HoldUps::counted`].
@@ -155,7 +156,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         Connections {
             live: entry.live(),
             drain: dying.or(drain),
-            waiting: entry.waiting.map(|waiting| waiting.conn),
+            waiting: entry.waiting.as_ref().map(|waiting| waiting.conn),
             spare: entry.spare,
         }
     }
@@ -212,7 +213,11 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
 
     /// Forgets an identity of which nothing is left.
     fn prune(&mut self, identity: &Bytes) {
-        if self.entries.get(identity).is_some_and(Entry::is_empty) {
+        if self
+            .entries
+            .get(identity)
+            .is_some_and(|entry| entry.is_empty())
+        {
             self.entries.remove(identity);
             let epoch = self.store.epoch(identity);
             self.store.forget(identity, epoch);
@@ -261,13 +266,13 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         }
         let until = now.saturating_add(self.config.drain);
         let entry = self.entries.entry(identity.clone()).or_default();
-        let before = entry.drain.replace(Drain {
+        let before = entry.drain.replace(Box::new(Drain {
             epoch: session.epoch,
             conn: draining,
             handle: session.handle,
             until,
             was_late: false,
-        });
+        }));
         self.timers.insert((until, Kind::Drain, identity.clone()));
         let before = before?;
         if before.until != until {

@@ -280,6 +280,12 @@ impl Traffic {
         Some(self.inbound.acknowledge())
     }
 
+    /// Nothing happens for a while: gives back the memory of queues that are empty.
+    pub fn rest(&mut self) {
+        self.inbound.rest();
+        self.outbound.rest();
+    }
+
     /// The messages that were never acknowledged, in order, with the number of
     /// the first: for a program whose session is lost.
     pub fn into_unacknowledged(self) -> (u64, impl Iterator<Item = Bytes>) {

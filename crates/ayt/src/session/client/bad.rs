@@ -18,6 +18,20 @@ pub enum BadClient {
     /// Both an address and a connector.
     #[error("both an `address` and a `connector`: which one is meant?")]
     TwoWays,
+    /// The device's certificate is to prove it, and it would connect without TLS.
+    #[error(
+        "a certificate proves this device, which is sent over TLS only: call `tls`, or connect \
+         by a `connector` that does TLS"
+    )]
+    CertificateWithoutTls,
+    /// It is not known whose certificate the server must have.
+    #[cfg(feature = "tls")]
+    #[error("{0:?} is no name that a certificate could have: say which is by `server_name`")]
+    ServerName(String),
+    /// The TLS configuration speaks other protocols only.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Alpn(#[from] crate::tls::BadAlpn),
     /// A time out of range.
     #[error("{what} {value:?} is out of range {range:?}")]
     Time {

@@ -1,6 +1,8 @@
 //! Setting up a client.
 
 mod check;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::future::Future;
 use std::io;
@@ -22,6 +24,8 @@ use super::settings::{Settings, Store};
 use super::shared::Shared;
 use super::task::Task;
 use super::{BadClient, Client};
+#[cfg(feature = "tls")]
+use crate::tls::rustls::{ClientConfig, pki_types::ServerName};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -39,6 +43,12 @@ pub struct Builder {
     credential: Option<Credential>,
     addresses: Vec<String>,
     connector: Option<Connector>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<ClientConfig>>,
+    #[cfg(feature = "tls")]
+    server_name: Option<ServerName<'static>>,
+    #[cfg(feature = "tls")]
+    tls_failure_stops: bool,
     connect_within: Duration,
     config: Config,
     pace: Pace,
@@ -74,6 +84,12 @@ impl Builder {
             credential: None,
             addresses: Vec::new(),
             connector: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "tls")]
+            server_name: None,
+            #[cfg(feature = "tls")]
+            tls_failure_stops: false,
             connect_within: MS(10_000),
             config: Config::default(),
             pace: Pace::default(),
@@ -101,8 +117,9 @@ impl Builder {
         self
     }
 
-    /// TLS proves both sides: the [`connector`](Self::connector) sends this client's
-    /// certificate and **must itself have checked the server's**.
+    /// TLS proves both sides: `tls` (feature `tls`) with a configuration that has a
+    /// client certificate, or a [`connector`](Self::connector) that sends it and **must
+    /// itself have checked the server's**.
     pub fn certificate(mut self) -> Self {
         self.credential = Some(Credential::Certificate);
         self
@@ -118,7 +135,7 @@ impl Builder {
     }
 
     /// Makes connections with this closure instead of
-    /// [`address`](Self::address): for TLS, proxies, Unix sockets, tests. It is
+    /// [`address`](Self::address): for proxies, Unix sockets, another TLS, tests. It is
     /// called once for each attempt, and its future is dropped where it takes too
     /// long.
     pub fn connector<F, Fut, S>(mut self, connect: F) -> Self
@@ -138,8 +155,8 @@ impl Builder {
         self
     }
 
-    /// How long the registration may take once the connection is made: 100 ms to
-    /// 60 s, default 10 s. What [`on_secret`](Self::on_secret) does has this time
+    /// How long the registration may take once the connection is made, the handshake
+    /// of TLS included: 100 ms to 60 s, default 10 s. What [`on_secret`](Self::on_secret) does has this time
     /// again.
     pub fn registration_deadline(mut self, time: Duration) -> Self {
         self.hello.deadline = time;
@@ -284,6 +301,8 @@ impl Builder {
     /// Outside of a tokio runtime with time and I/O enabled.
     pub fn start(mut self) -> Result<Client, BadClient> {
         self.check()?;
+        #[cfg(feature = "tls")]
+        let tls = self.make_tls()?;
         let connector = match (self.connector, self.addresses.is_empty()) {
             (Some(connector), true) => connector,
             (None, false) => connect::tcp(self.addresses),
@@ -301,6 +320,8 @@ impl Builder {
             hello: self.hello,
             credential,
             connector,
+            #[cfg(feature = "tls")]
+            tls,
             connect_within: self.connect_within,
             pace: self.pace,
             drain: self.drain,

@@ -39,6 +39,8 @@ mod loss;
 mod random;
 mod register;
 mod saved;
+#[cfg(feature = "tls")]
+mod secure;
 mod settings;
 mod shared;
 mod spare;

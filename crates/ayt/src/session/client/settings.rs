@@ -21,6 +21,8 @@ pub(super) struct Settings {
     pub(super) hello: ClientSettings,
     pub(super) credential: Credential,
     pub(super) connector: Connector,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<super::secure::Tls>,
     pub(super) connect_within: Duration,
     pub(super) pace: Pace,
     pub(super) drain: Duration,

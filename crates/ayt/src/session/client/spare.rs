@@ -61,10 +61,10 @@ impl std::fmt::Debug for Spare {
 
 impl Spare {
     pub(super) async fn open(settings: &Settings, clock: Clock) -> Result<Self, Loss> {
-        let io = connect(settings).await?;
+        let connected = connect(settings, clock).await?;
         let nonce = settings.random.nonce();
         let registered = register(
-            io,
+            connected,
             &settings.hello,
             settings.credential.clone(),
             Purpose::Spare,

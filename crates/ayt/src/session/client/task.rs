@@ -13,14 +13,13 @@ use ayt_core::session::reconnect::{Lost, Next, Reconnect, Stop};
 use ayt_core::session::traffic::{Accepts, CannotResume};
 use tokio::time::timeout;
 
-use super::connect::BoxedIo;
 use super::event::Event;
 use super::loss::Loss;
-use super::register::{Registered, give_up, register};
+use super::register::{Connected, Registered, begin, give_up, register};
 use super::settings::Settings;
 use super::shared::{Gone, Named, Shared};
 use super::values::{Status, Stopped, longest_wait};
-use crate::session::driver::{Core, Notice, Start};
+use crate::session::driver::{Clock, Core, Notice, Start};
 
 /// Everything that a client does by itself happens in here, and nothing after its
 /// end.
@@ -115,7 +114,11 @@ impl Task {
 
     /// Is there a next attempt, and when?
     fn next(&mut self, loss: &Loss) -> Result<Duration, Last> {
-        let mut lost = loss.lost();
+        #[cfg(feature = "tls")]
+        if let Some(last) = self.is_stopped_by(loss) {
+            return Err(last);
+        }
+        let mut lost = loss.lost(self.settings.pace.cap);
         let now = self.shared.clock.now();
         let random = self.settings.random.wait();
         let stop = match self.reconnect.on_lost(now, lost, random) {
@@ -154,6 +157,24 @@ impl Task {
         })
     }
 
+    /// TLS has failed for long, and the program wants to know at once.
+    #[cfg(feature = "tls")]
+    fn is_stopped_by(&self, loss: &Loss) -> Option<Last> {
+        let Loss::Tls(error) = loss else { return None };
+        let stops = self
+            .settings
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.failure_stops);
+        (stops && error.failure().is_lasting()).then(|| Last {
+            stopped: Stopped::Tls(error.failure()),
+            text: error.detail(),
+            cause: Cause::NeverRegistered,
+            session: false,
+            missing: 0,
+        })
+    }
+
     /// The client goes on, but not with this session.
     fn forget(&self, loss: &Loss) {
         match loss {
@@ -178,7 +199,7 @@ impl Task {
         shared.events.push(Event::Connecting {
             attempt: self.attempt,
         });
-        let io = connect(&self.settings).await?;
+        let connected = connect(&self.settings, shared.clock).await?;
         let mut held = None;
         let purpose = shared.named().map_or(Purpose::Register, |named| {
             let core = &held.insert(Held::new(shared.current())).core;
@@ -191,7 +212,7 @@ impl Task {
         });
         let nonce = self.settings.random.nonce();
         let registered = register(
-            io,
+            connected,
             &self.settings.hello,
             self.settings.credential.clone(),
             purpose,
@@ -272,6 +293,7 @@ impl Task {
             terms: terms(&welcome, &self.settings),
             detector: detector(&welcome, now),
             decoder: registered.decoder,
+            below: registered.below,
         };
         let core = shared.current();
         let notice = |notice| {
@@ -325,12 +347,13 @@ impl Drop for Held {
 }
 
 /// A connection, within its time.
-pub(super) async fn connect(settings: &Settings) -> Result<BoxedIo, Loss> {
+pub(super) async fn connect(settings: &Settings, clock: Clock) -> Result<Connected, Loss> {
     let within = settings.connect_within;
-    timeout(within, (settings.connector)())
+    let dialed = timeout(within, (settings.connector)())
         .await
         .map_err(|_| Loss::ConnectTimeout(within))?
-        .map_err(|error| Loss::Connect(Arc::new(error)))
+        .map_err(|error| Loss::Connect(Arc::new(error)))?;
+    begin(dialed, settings, clock).await
 }
 
 const fn ms(ms: u32) -> Duration {

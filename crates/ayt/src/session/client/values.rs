@@ -56,6 +56,10 @@ pub enum Stopped {
     Aborted,
     /// The server has ended it.
     Server(Stop),
+    /// TLS failed in a way that stays until a person does something, and the program
+    /// wanted to stop then ([`tls_failure_stops`](super::Builder::tls_failure_stops)).
+    #[cfg(feature = "tls")]
+    Tls(crate::tls::Failure),
 }
 
 impl Stopped {
@@ -75,6 +79,8 @@ impl Stopped {
                 "the server does not speak this version of the protocol: update one of both"
             }
             Self::Server(Stop::Kicked) => "the server's program wants this device gone",
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => "TLS fails until somebody does something about it",
             Self::Server(Stop::ToldNever(_)) => "the server told it not to come back",
         }
     }
@@ -111,6 +117,10 @@ impl fmt::Display for Ended {
         f.write_str(self.stopped.sentence())?;
         if let Stopped::Server(Stop::ToldNever(reason)) = self.stopped {
             write!(f, ": {}", super::loss::words(reason))?;
+        }
+        #[cfg(feature = "tls")]
+        if let Stopped::Tls(failure) = self.stopped {
+            write!(f, ": {}: {}", failure.sentence(), failure.remedy())?;
         }
         if !self.text.is_empty() {
             write!(f, " ({})", self.text.escape_debug())?;

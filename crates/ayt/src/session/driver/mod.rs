@@ -6,12 +6,14 @@
 //! timers. Between two connections the messages are parked, and the program's calls
 //! go on as if nothing had happened.
 
+mod below;
 mod outgoing;
 mod pump;
 #[cfg(test)]
 mod tests;
 mod values;
 
+pub(crate) use below::Below;
 pub(crate) use values::HeldCore;
 use values::cause_of;
 pub use values::{SendError, SessionEnd};
@@ -78,6 +80,8 @@ pub(crate) struct Start {
     pub(crate) detector: Option<Fixed>,
     /// What the handshake read with; its limit is already that of a session.
     pub(crate) decoder: Decoder,
+    /// Where the stream decrypts: what comes in below.
+    pub(crate) below: Below,
 }
 
 /// One session.
@@ -433,7 +437,8 @@ impl Core {
         if !self.attach(&ticket, start.terms, start.detector) {
             return None;
         }
-        self.carry(ticket, io, start.decoder, notice).await
+        self.carry(ticket, io, (start.decoder, start.below), notice)
+            .await
     }
 
     /// The first half of [`Self::run`]: from here on the session has a connection,
@@ -468,12 +473,12 @@ impl Core {
         &self,
         ticket: Ticket,
         io: S,
-        decoder: Decoder,
+        (decoder, below): (Decoder, Below),
         notice: impl FnMut(Notice),
     ) -> Option<End>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        pump::Pump::new(self, ticket, io, decoder, notice).await
+        pump::Pump::new(self, ticket, io, (decoder, below), notice).await
     }
 }

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 
 use super::outgoing::{Outgoing, SLICES};
-use super::{Core, Link, Notice, Place, Ticket};
+use super::{Below, Core, Link, Notice, Place, Ticket};
 
 /// Reads in a row before others get their turn.
 const READS: usize = 8;
@@ -31,6 +31,7 @@ pub(super) struct Pump<'c, S, N> {
     ticket: Ticket,
     io: S,
     decoder: Decoder,
+    below: Below,
     out: Outgoing,
     notice: N,
     sleep: Option<Pin<Box<Sleep>>>,
@@ -58,12 +59,19 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     N: FnMut(Notice),
 {
-    pub(super) fn new(core: &'c Core, ticket: Ticket, io: S, decoder: Decoder, notice: N) -> Self {
+    pub(super) fn new(
+        core: &'c Core,
+        ticket: Ticket,
+        io: S,
+        (decoder, below): (Decoder, Below),
+        notice: N,
+    ) -> Self {
         Self {
             core,
             ticket,
             io,
             decoder,
+            below,
             out: Outgoing::default(),
             notice,
             sleep: None,
@@ -192,6 +200,14 @@ where
         self.decode(cx, bytes)
     }
 
+    /// Nothing can be read yet; bytes that wait to be decrypted are life all the same.
+    fn half_a_record(&mut self, cx: &mut Context<'_>) -> Turn {
+        match self.below.news() {
+            0 => Turn::On,
+            bytes => self.turn(cx, |link, now| link.handle_bytes(now, bytes)),
+        }
+    }
+
     /// Gives the link the frames in what was read before and in `bytes`.
     fn decode(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Turn {
         let mut decoder = std::mem::take(&mut self.decoder);
@@ -260,7 +276,7 @@ where
             let mut came = false;
             if !self.eof {
                 let turn = match self.read(cx) {
-                    Poll::Pending => Turn::On,
+                    Poll::Pending => self.half_a_record(cx),
                     Poll::Ready(Ok(turn)) => {
                         came = true;
                         turn

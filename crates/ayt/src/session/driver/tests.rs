@@ -15,6 +15,7 @@ fn start() -> Start {
         terms: link::Terms::default(),
         detector: None,
         decoder,
+        below: Below::default(),
     }
 }
 

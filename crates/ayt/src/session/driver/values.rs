@@ -30,7 +30,9 @@ pub(super) fn cause_of(error: &io::Error) -> Cause {
         io::ErrorKind::TimedOut => Cause::KeepaliveTimeout,
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Cause::Unreachable,
         io::ErrorKind::ConnectionAborted => Cause::Destroyed,
-        io::ErrorKind::UnexpectedEof => Cause::PeerClosed,
+        // What encrypts has its own end, and this was not it.
+        io::ErrorKind::UnexpectedEof => Cause::Truncated,
+        io::ErrorKind::InvalidData => Cause::Failed,
         _ => Cause::PeerReset,
     }
 }

@@ -56,7 +56,9 @@ pub struct Limits {
     pub backlog: usize,
     /// The longest silence a client may keep.
     pub client_beat: Beats,
-    /// The longest silence this server will keep.
+    /// The longest silence this server will keep. By default it is not `needed`: a client
+    /// that wishes for no heartbeats of the server, such as a one-way one that pays for
+    /// its traffic, gets none.
     pub server_beat: Beats,
     /// Silences in a row before suspicion: 1 to 10, default 2. One is right only where
     /// the beat is far above any delay of the network.
@@ -112,7 +114,10 @@ impl Default for Limits {
             connected: 1_000_000,
             backlog: 1_024,
             client_beat: Beats::default(),
-            server_beat: Beats::default(),
+            server_beat: Beats {
+                needed: false,
+                ..Beats::default()
+            },
             misses: terms.misses,
             challenge: Duration::from_secs(5),
             max_payload: terms.max_payload,

@@ -11,6 +11,7 @@ use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{Frame, Reason, Refuse, Retry, Welcome};
 use ayt_core::session::registry::Conn;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -18,15 +19,17 @@ use super::door::Place;
 use super::held::Kept;
 use super::log;
 use super::register::{Outcome, Registration};
+#[cfg(feature = "tls")]
+use super::secure;
 use super::shared::Shared;
 use super::spare;
 use super::stats::one_more;
-use crate::session::driver::Ticket;
+use crate::session::driver::{Below, Ticket};
 use crate::session::wire::write_frame;
 
 /// How long a refused client's bytes are read, so that closing does not turn into a
 /// reset that overtakes the refusal.
-const LINGER: Duration = Duration::from_secs(1);
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// A session that was admitted, and how its connection begins.
 pub(super) struct Admitted {
@@ -53,6 +56,16 @@ impl Drop for Carried {
     }
 }
 
+/// A connection as the listener has accepted it.
+pub(super) fn accepted(shared: &Arc<Shared>, io: TcpStream, peer: SocketAddr) {
+    #[cfg(feature = "tls")]
+    if shared.tls.is_some() {
+        secure::admit(shared, io, peer);
+        return;
+    }
+    admit(shared, io, peer, None);
+}
+
 /// Takes a connection on, or turns it away at once.
 pub(super) fn admit<S>(
     shared: &Arc<Shared>,
@@ -63,13 +76,26 @@ pub(super) fn admit<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    match enter(shared, peer) {
+        Ok(place) => {
+            let newcomer = Newcomer::new(shared, peer, place, certificate);
+            shared.spawn(serve(shared.clone(), io, newcomer));
+            true
+        }
+        Err(refuse) => {
+            turn_away(&mut io, &refuse);
+            false
+        }
+    }
+}
+
+/// A place among those that have not registered; counts, and says why there is none.
+pub(super) fn enter(shared: &Arc<Shared>, peer: SocketAddr) -> Result<Place, Refuse> {
     one_more(&shared.counters.accepted);
     let refuse = if let Some(retry) = shared.closing() {
         refusal(Reason::ShuttingDown, retry, "the server is shutting down")
     } else if let Some(place) = shared.door.enter(peer) {
-        let task = serve(shared.clone(), io, peer, place, certificate);
-        shared.spawn(task);
-        return true;
+        return Ok(place);
     } else {
         let retry = shared.spread(Duration::from_secs(1));
         let text = "too many connections have not registered";
@@ -77,8 +103,35 @@ where
     };
     shared.counters.refused(refuse.reason);
     log::refused(peer, &refuse);
-    turn_away(&mut io, &refuse);
-    false
+    Err(refuse)
+}
+
+/// A connection that has not registered.
+pub(super) struct Newcomer {
+    pub(super) peer: SocketAddr,
+    pub(super) place: Place,
+    /// The client's, verified by TLS.
+    pub(super) certificate: Option<Vec<u8>>,
+    /// When it is too late to register. It does not move.
+    pub(super) deadline: Instant,
+    pub(super) below: Below,
+}
+
+impl Newcomer {
+    pub(super) fn new(
+        shared: &Shared,
+        peer: SocketAddr,
+        place: Place,
+        certificate: Option<Vec<u8>>,
+    ) -> Self {
+        Self {
+            peer,
+            place,
+            certificate,
+            deadline: Instant::now() + shared.limits.registration,
+            below: Below::default(),
+        }
+    }
 }
 
 pub(super) fn refusal(reason: Reason, retry: Retry, text: &str) -> Refuse {
@@ -111,19 +164,22 @@ fn turn_away(io: &mut (impl AsyncRead + AsyncWrite + Unpin), refuse: &Refuse) {
     let _ = at_once.poll(&mut Context::from_waker(Waker::noop()));
 }
 
-async fn serve<S>(
-    shared: Arc<Shared>,
-    mut io: S,
-    peer: SocketAddr,
-    place: Place,
-    certificate: Option<Vec<u8>>,
-) where
+pub(super) async fn serve<S>(shared: Arc<Shared>, mut io: S, newcomer: Newcomer)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
+    let Newcomer {
+        peer,
+        place,
+        certificate,
+        deadline,
+        below,
+    } = newcomer;
     let mut decoder = Decoder::new();
     // Boxed: what a registration needs is given back before the session begins.
     let outcome = Box::pin(async {
-        let registration = Registration::new(&shared, peer, certificate.as_deref());
+        let certificate = certificate.as_deref();
+        let registration = Registration::new(&shared, peer, certificate, deadline);
         registration.run(&mut io, &mut decoder).await
     })
     .await;
@@ -131,7 +187,7 @@ async fn serve<S>(
     match outcome {
         Outcome::Session(admitted) => {
             drop(place);
-            carry(&shared, io, decoder, admitted).await;
+            carry(&shared, io, (decoder, below), admitted).await;
         }
         Outcome::Spare(spare) => {
             drop(place);
@@ -163,8 +219,12 @@ async fn say_no(io: &mut (impl AsyncRead + AsyncWrite + Unpin), refuse: &Refuse)
 }
 
 /// The connection of a session, until it is closed.
-async fn carry<S>(shared: &Arc<Shared>, mut io: S, mut decoder: Decoder, admitted: Box<Admitted>)
-where
+async fn carry<S>(
+    shared: &Arc<Shared>,
+    mut io: S,
+    (mut decoder, below): (Decoder, Below),
+    admitted: Box<Admitted>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let Admitted {
@@ -187,5 +247,5 @@ where
         });
     };
     // The socket is closed in here, after the link has said so.
-    kept.core.carry(ticket, io, decoder, told).await;
+    kept.core.carry(ticket, io, (decoder, below), told).await;
 }

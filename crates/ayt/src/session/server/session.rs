@@ -281,6 +281,12 @@ impl SessionSender {
         self.handle.try_send(message.into())
     }
 
+    /// As [`Session::next_event`]: here too, so that one task can wait for events and
+    /// for messages at once. Each event is given once.
+    pub async fn next_event(&self) -> Option<SessionEvent> {
+        self.handle.kept.events.next().await
+    }
+
     /// As [`Session::close`].
     pub async fn close(&self) -> SessionEnd {
         self.handle.end_softly();

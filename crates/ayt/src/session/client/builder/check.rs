@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ayt_core::session::codec::bounds;
+use ayt_core::session::handshake::Credential;
 use ayt_core::session::traffic::Accepts;
 
 use super::{BadClient, Builder, MS};
@@ -21,6 +22,10 @@ impl Builder {
             if !beat.is_zero() {
                 time(name, beat, MS(10)..=MS(3_600_000))?;
             }
+        }
+        let by_certificate = matches!(self.credential, Some(Credential::Certificate));
+        if by_certificate && !self.addresses.is_empty() && !self.has_tls() {
+            return Err(BadClient::CertificateWithoutTls);
         }
         time("least beat", self.least_beat, MS(10)..=MS(3_600_000))?;
         time("pace's cap", self.pace.cap, bounds::PACE)?;
@@ -50,6 +55,16 @@ impl Builder {
         size("max payload", max_payload, bounds::MAX_PAYLOAD)?;
         size("window", window, bounds::WINDOW)?;
         size("replay bound", self.config.replay_bound, bounds::WINDOW)
+    }
+
+    #[cfg(feature = "tls")]
+    const fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    const fn has_tls(&self) -> bool {
+        false
     }
 }
 

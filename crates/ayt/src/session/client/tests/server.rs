@@ -271,6 +271,7 @@ impl Server {
             },
             detector: None,
             decoder,
+            below: crate::session::driver::Below::default(),
         };
         let notice = |notice| {
             if notice == Notice::FirstFrame {

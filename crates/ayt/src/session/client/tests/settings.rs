@@ -20,11 +20,14 @@ async fn what_only_the_program_knows_must_be_said() {
     for (length, fine) in [(0, false), (1, true), (128, true), (129, false)] {
         let identity = vec![b'x'; length];
         let client = Client::builder(identity)
-            .certificate()
+            .without_authentication()
             .address("127.0.0.1:9")
             .start();
         assert_eq!(client.is_ok(), fine, "{length}");
     }
+    let bare = Client::builder("device").certificate();
+    let open = bare.address("127.0.0.1:9").start();
+    assert_eq!(open.unwrap_err(), BadClient::CertificateWithoutTls);
 }
 
 #[tokio::test(start_paused = true)]
