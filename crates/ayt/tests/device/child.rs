@@ -118,6 +118,13 @@ impl Device {
 
 impl Drop for Device {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            while let Ok(line) = self.told.try_recv() {
+                self.past.push(line);
+            }
+            let text = format!("the device told: {:#?}\n", self.past);
+            let _ = std::io::stderr().write_all(text.as_bytes());
+        }
         let _gone_already = self.child.kill();
         let _ = self.child.wait();
     }
