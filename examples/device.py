@@ -592,7 +592,7 @@ class Talk:
         if self.leaving():
             return min(self.drain, self.ack_due)
         beat = float("inf") if self.link.bytes_out else self.spoke + self.beat
-        return min(self.ack_due, self.silence.due(), beat, self.device.input_due())
+        return min(self.ack_due, self.silence.due(), beat, self.device.input_due(self))
 
     def over(self, now):
         if not self.link.ended or now >= self.drain:
@@ -741,10 +741,11 @@ class Device:
             return self.session.made >= self.setup.count
         return self.eof and not self.typed and not self.setup.stay
 
-    def input_due(self):
+    def input_due(self, talk):
         """When the next message is made. (One that waits for room, waits for an ACK.)"""
         making = self.setup.count is not None and not self.input_ended()
-        return self.next_made if making and self.next_made > clock() else float("inf")
+        fits = making and talk.room_for(str(self.session.made + 1).encode())
+        return self.next_made if fits else float("inf")
 
     def take_input(self, talk, now):
         """Turns the program's lines into messages, as long as there is room."""

@@ -65,6 +65,10 @@ const NEEDS: &[Need] = &[
         package: Package::plain("openssh-client"),
     },
     Need {
+        program: "openssl",
+        package: Package::plain("openssl"),
+    },
+    Need {
         program: "python3",
         package: Package::plain("python3"),
     },
@@ -249,6 +253,7 @@ mod tests {
                 "redis-server",
                 "openssh-server",
                 "openssh-client",
+                "openssl",
                 "python3"
             ]
         );

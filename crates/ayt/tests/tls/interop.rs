@@ -19,7 +19,8 @@ struct Files(PathBuf);
 
 impl Files {
     fn new(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let folder =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }
@@ -111,10 +112,14 @@ async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin
     let mut bytes = vec![0; 16 * 1024];
     while left > 0 {
         let most = left.min(bytes.len());
-        let Ok(n @ 1..) = from.read(&mut bytes[..most]).await else {
-            // One direction may end and the other not; the device closes both.
-            std::future::pending::<()>().await;
-            return;
+        let n = match from.read(&mut bytes[..most]).await {
+            Ok(0) => {
+                // One direction may end and the other not.
+                let _ = to.shutdown().await;
+                return std::future::pending().await;
+            }
+            Ok(n) => n,
+            Err(_) => return,
         };
         if to.write_all(&bytes[..n]).await.is_err() {
             return;
@@ -201,19 +206,15 @@ async fn the_python_device_resumes_over_tls_after_seeded_cuts() {
         .spawn()
         .map(Killed)
         .unwrap();
-    let heard = all_of(device.0.stdout.take().unwrap());
-    let told = all_of(device.0.stderr.take().unwrap());
-    let all = async {
-        let served = async { echoes(server.accept().await.unwrap(), COUNT).await };
-        tokio::join!(heard, told, served)
-    };
-    let in_time = tokio::time::timeout(S(120), all).await;
-    if in_time.is_err() {
+    let heard = tokio::spawn(all_of(device.0.stdout.take().unwrap()));
+    let told = tokio::spawn(all_of(device.0.stderr.take().unwrap()));
+    let served = async { echoes(server.accept().await.unwrap(), COUNT).await };
+    if tokio::time::timeout(S(120), served).await.is_err() {
         // Its readers wait for it.
         drop(device);
-        panic!("the transfer was not over in time");
+        panic!("the transfer was not over in time: {}", told.await.unwrap());
     }
-    let (heard, told, ()) = in_time.unwrap();
+    let (heard, told) = (heard.await.unwrap(), told.await.unwrap());
     let status = device.0.wait().unwrap();
     proxy.abort();
     assert!(status.success(), "{told}");

@@ -145,6 +145,12 @@ async fn no_handshake_resumes_another() {
             while tls.is_handshaking() {
                 tls.complete_io(&mut tcp).unwrap();
             }
+            // It is refused; tickets would have come before that.
+            let mut stream = Stream::new(&mut tls, &mut tcp);
+            stream.write_all(b"this is not ayt/1").unwrap();
+            let mut said = Vec::new();
+            stream.read_to_end(&mut said).unwrap();
+            assert!(!said.is_empty());
             assert_eq!(tls.handshake_kind(), Some(HandshakeKind::Full));
             assert_eq!(tls.tls13_tickets_received(), 0);
         }

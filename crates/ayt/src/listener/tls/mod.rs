@@ -45,6 +45,19 @@ pub struct TlsListener<D = Never> {
 impl<D: Detector + Send + 'static> Listener<D> {
     /// Does a TLS handshake on each connection, before it is handed out.
     ///
+    /// ```no_run
+    /// use ayt::listener::Listener;
+    /// # use ayt::tls::rustls::ServerConfig;
+    /// # async fn f(config: std::sync::Arc<ServerConfig>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut listener = Listener::bind("127.0.0.1:7443").await?.tls(config);
+    /// while let Ok(stream) = listener.accept().await {
+    ///     stream.handle().registered();
+    ///     // Read and write.
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Handshakes run beside accepting, each in a task of its own: one that is slow
     /// holds up nobody. Until it is over, a connection is unregistered as it is until
     /// its owner says so: it counts for [`Bounds`](super::Bounds) and ends when their

@@ -28,6 +28,8 @@
 //! the server has forgotten it, the program is told exactly what did not arrive, or
 //! may not have ([`Event::NotResumed`]), and gets those messages back.
 //!
+//! **Over TLS** (feature `tls`): `Builder::tls`; see `ayt::tls`.
+//!
 //! **Events** say how it goes, for people to see: [`Client::event`].
 
 mod bad;

@@ -28,6 +28,9 @@
 //! [`Session`]: [`Server::accept`] gives each only once. One that comes back too late,
 //! or begins anew, is a new session, and the old one ends.
 //!
+//! **Over TLS** (feature `tls`): `Server::builder().tls(config)`; see `ayt::tls`. With
+//! `certificates` the clients' certificates say who they are.
+//!
 //! # What runs
 //!
 //! One task for each connection, and four for the server. None outlives the [`Server`]:
@@ -38,7 +41,8 @@
 //!
 //! Before it has registered, a connection costs at most one frame of 1,028 bytes and
 //! its task; how many there may be is bounded, in all and for one address, and each has
-//! a deadline that does not move ([`Limits`]). A session costs at most its window and
+//! a deadline that does not move ([`Limits`]). The handshake of TLS costs up to 64 KiB
+//! more, within the same bounds. A session costs at most its window and
 //! its replay bound, and holds neither while nothing is under way.
 
 mod auth;
