@@ -60,7 +60,7 @@ fn kubernetes() {
     let pod = yaml(&text);
     assert_eq!(pod["kind"].as_str(), Some("Pod"));
     let sysctls = pod["spec"]["securityContext"]["sysctls"]
-        .as_vec()
+        .as_sequence()
         .expect("a list");
     assert_eq!(sysctls.len(), 3);
     let ns = Ns::new().expect("a namespace");

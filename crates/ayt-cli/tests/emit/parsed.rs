@@ -4,17 +4,15 @@ use std::fs;
 use std::process::Command;
 
 use ayt_testbed::Need;
-use saphyr::{LoadableYamlNode as _, YamlOwned};
+use serde_norway::Value;
 
 use super::common::run;
 use super::emitted;
 
 /// The only document of the text.
 #[track_caller]
-pub(super) fn yaml(text: &str) -> YamlOwned {
-    let mut documents = YamlOwned::load_from_str(text).expect("YAML");
-    assert_eq!(documents.len(), 1);
-    documents.remove(0)
+pub(super) fn yaml(text: &str) -> Value {
+    serde_norway::from_str(text).expect("YAML, one document")
 }
 
 /// Envoy is in no Debian package: what its two messages hold.
@@ -23,12 +21,12 @@ fn envoy() {
     let (text, promised) = emitted("envoy");
     let document = yaml(&text);
     let options = document["listeners"][0]["socket_options"]
-        .as_vec()
+        .as_sequence()
         .expect("a list");
     let option = |name: i64| {
         let mut all = options.iter();
-        let found = all.find(|option| option["name"].as_integer() == Some(name));
-        found.and_then(|option| option["int_value"].as_integer())
+        let found = all.find(|option| option["name"].as_i64() == Some(name));
+        found.and_then(|option| option["int_value"].as_i64())
     };
     // asm-generic/socket.h and linux/tcp.h.
     assert_eq!(option(9), Some(1));
@@ -42,9 +40,9 @@ fn envoy() {
             .all(|option| option["state"].as_str() == Some("STATE_PREBIND"))
     );
     let upstream = &document["clusters"][0]["upstream_connection_options"]["tcp_keepalive"];
-    assert_eq!(upstream["keepalive_time"].as_integer(), Some(61));
-    assert_eq!(upstream["keepalive_interval"].as_integer(), Some(7));
-    assert_eq!(upstream["keepalive_probes"].as_integer(), Some(4));
+    assert_eq!(upstream["keepalive_time"].as_i64(), Some(61));
+    assert_eq!(upstream["keepalive_interval"].as_i64(), Some(7));
+    assert_eq!(upstream["keepalive_probes"].as_i64(), Some(4));
 }
 
 /// systemd's own parser knows every key and takes every value.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use ayt_testbed::{Need, Ns};
 
@@ -233,6 +234,8 @@ public static class Program
     let mut program = command(folder.path(), &["mono", "main.exe"]);
     let _running = Running::start(&ns, program.arg(address.port().to_string()));
     let filter = format!("--peer {address} --state ESTABLISHED");
-    let here = ayt_core::keepalive::Policy::new(promised.idle(), promised.interval(), 9);
+    // In whole seconds here.
+    let interval = Duration::from_secs(promised.interval().as_secs() + 1);
+    let here = ayt_core::keepalive::Policy::new(promised.idle(), interval, 9);
     expect_sockets(&ns, &filter, 1, &here.expect("settings"));
 }

@@ -96,7 +96,7 @@ fn with_count(wish: &Wish, count: u32) -> Option<Policy> {
     let least = SECOND.max(whole(wish.ground.trip() * 2));
     let least = least.max(whole(wish.outage.unwrap_or_default() / gaps));
     let usual = (wish.detect_within / 3).min(USUAL_OUTAGE) / gaps;
-    let mut interval = least.max(Duration::from_secs(usual.as_secs()));
+    let mut interval = least.max(whole(usual));
     // No room for even the shortest idle time.
     if least.saturating_mul(count) > wish.room() {
         return None;

@@ -3,7 +3,7 @@
 //! also has `SocketOptionName.TcpKeepAliveTime` and its like, in seconds.
 
 use super::cpp::vals_of;
-use super::{Snippet, ms};
+use super::{Snippet, ms, ten_probes};
 use crate::keepalive::{Effective, Os};
 
 pub(super) const SNIPPET: Snippet = Snippet {
@@ -13,24 +13,16 @@ pub(super) const SNIPPET: Snippet = Snippet {
     comment: "//",
     first: "",
     os: Os::Windows { build: 19_045 },
-    sets,
+    sets: ten_probes,
     notes: &[
         "Three 32-bit numbers, little-endian: on/off, time in ms, interval in ms; 12 bytes.",
-        "The count is the system's (10 on Windows), and there is no user timeout: .NET Core 3 and later can set the count with SocketOptionName.TcpKeepAliveRetryCount.",
+        "The count is the system's, 10 on Windows, so the interval is a tenth of the time for probing; and there is no user timeout: .NET Core 3 and later can set the count with SocketOptionName.TcpKeepAliveRetryCount.",
     ],
     body,
 };
 
-/// Windows keeps its own count.
-fn sets(asked: &Effective) -> Effective {
-    Effective {
-        count: 10,
-        user_timeout: None,
-        ..*asked
-    }
-}
-
 fn body(asked: &Effective) -> String {
+    let asked = &ten_probes(asked);
     let bytes = vals_of(asked).map(|byte| format!("0x{byte:02X}"));
     let row = |from: usize| bytes[from..from + 4].join(", ");
     format!(

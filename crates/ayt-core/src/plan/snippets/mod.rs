@@ -305,6 +305,18 @@ fn without_user_timeout(asked: &Effective) -> Effective {
     }
 }
 
+/// Where Windows' own count of 10 cannot be changed: an interval that makes the whole
+/// as long as asked.
+fn ten_probes(asked: &Effective) -> Effective {
+    let interval = asked.interval.saturating_mul(asked.count) / 10;
+    Effective {
+        interval: interval.max(Duration::from_millis(1)),
+        count: 10,
+        user_timeout: None,
+        ..*asked
+    }
+}
+
 /// Breaks text at words.
 fn lines(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();

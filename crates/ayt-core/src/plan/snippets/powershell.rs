@@ -1,6 +1,6 @@
 //! PowerShell for the same values as the registry file.
 
-use super::{Snippet, ms};
+use super::{Snippet, ms, ten_probes};
 use crate::keepalive::{Effective, Os};
 
 pub(super) const SNIPPET: Snippet = Snippet {
@@ -10,24 +10,16 @@ pub(super) const SNIPPET: Snippet = Snippet {
     comment: "#",
     first: "",
     os: Os::Windows { build: 19_045 },
-    sets,
+    sets: ten_probes,
     notes: &[
         "Milliseconds. Run it as administrator, then restart Windows. Only sockets that switch keepalive on and set no times themselves follow.",
-        "The count is 10, and there is no user timeout here.",
+        "The count is 10, so the interval is a tenth of the time for probing; there is no user timeout here.",
     ],
     body,
 };
 
-/// Windows keeps its own count.
-fn sets(asked: &Effective) -> Effective {
-    Effective {
-        count: 10,
-        user_timeout: None,
-        ..*asked
-    }
-}
-
 fn body(asked: &Effective) -> String {
+    let asked = &ten_probes(asked);
     let set = |name: &str, value: u128| {
         format!(
             "New-ItemProperty -Path $path -Name {name} -PropertyType DWord -Value {value} \

@@ -85,7 +85,7 @@ fn units_are_each_targets_own() {
         ),
         (
             Target::Powershell,
-            "-Name KeepAliveInterval -PropertyType DWord -Value 7000 ",
+            "-Name KeepAliveInterval -PropertyType DWord -Value 2800 ",
         ),
     ] {
         assert!(

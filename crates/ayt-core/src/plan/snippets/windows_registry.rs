@@ -1,7 +1,7 @@
 //! Windows' registry: `KeepAliveTime` and `KeepAliveInterval` of Tcpip\\Parameters, in ms, for
 //! every socket that switches keepalive on and sets no times itself.
 
-use super::{Snippet, ms};
+use super::{Snippet, ms, ten_probes};
 use crate::keepalive::{Effective, Os};
 
 pub(super) const SNIPPET: Snippet = Snippet {
@@ -11,25 +11,17 @@ pub(super) const SNIPPET: Snippet = Snippet {
     comment: ";",
     first: "Windows Registry Editor Version 5.00\n",
     os: Os::Windows { build: 19_045 },
-    sets,
+    sets: ten_probes,
     notes: &[
         "Milliseconds, in hexadecimal. Import it: reg import keepalive.reg, then restart Windows.",
         "Verify it: reg query HKLM\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters /v KeepAliveTime",
-        "The count is 10, and there is no user timeout here.",
+        "The count is 10, so the interval is a tenth of the time for probing; there is no user timeout here.",
     ],
     body,
 };
 
-/// Windows keeps its own count.
-fn sets(asked: &Effective) -> Effective {
-    Effective {
-        count: 10,
-        user_timeout: None,
-        ..*asked
-    }
-}
-
 fn body(asked: &Effective) -> String {
+    let asked = &ten_probes(asked);
     format!(
         "[HKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters]\n\
          \"KeepAliveTime\"=dword:{:08x}\n\"KeepAliveInterval\"=dword:{:08x}\n",
