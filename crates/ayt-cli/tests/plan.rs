@@ -133,3 +133,37 @@ fn every_box_names_its_source() {
         plan(&format!("--detect-within 30s --behind {id}"));
     }
 }
+
+/// The page shows what the command prints today.
+#[test]
+fn the_page_is_real_output() {
+    let page = include_str!("../../../docs/plan.md");
+    let mut blocks = 0;
+    for block in page.split("```console\n$ ayt ").skip(1) {
+        let (line, rest) = block.split_once('\n').expect("a command");
+        let (shown, _) = rest.split_once("```").expect("an end");
+        let ran = ayt(line.split_whitespace());
+        let printed = format!("{}{}", ran.stdout, ran.stderr);
+        assert_eq!(printed, shown, "docs/plan.md: ayt {line}");
+        blocks += 1;
+    }
+    assert!(blocks >= 6, "{blocks}");
+    let mut rows = 0;
+    for row in page.lines().filter(|line| line.contains("`, U = ")) {
+        let mut cells = row.split('|').map(str::trim).skip(1);
+        let (wish, settings) = (cells.next().unwrap_or(""), cells.next().unwrap_or(""));
+        let found = plan(&format!("--detect-within {wish}"));
+        let keepalive = &found["keepalive"];
+        let [idle, interval, count] = ["idle_s", "interval_s", "count"].map(|key| &keepalive[key]);
+        let user_timeout = found["user_timeout_ms"].as_f64().unwrap_or_default() / 1000.0;
+        let expected = format!("`{idle}/{interval}/{count}`, U = {user_timeout} s");
+        assert_eq!(settings, expected, "docs/plan.md: {row}");
+        let keepalive = found["bytes_per_month"]["keepalive"]
+            .as_f64()
+            .unwrap_or_default();
+        let costs = format!("| {:.1} MB |", keepalive / 1e6);
+        assert!(row.contains(&costs), "docs/plan.md: {row}: {costs}");
+        rows += 1;
+    }
+    assert_eq!(rows, 6);
+}
