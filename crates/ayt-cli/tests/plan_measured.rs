@@ -12,7 +12,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use ayt_testbed::{Fixture, Need, Ns, Side, Veth};
+use ayt_core::plan::Family;
+use ayt_testbed::{Direction, Fixture, Need, Ns, Side, Veth, Wire};
 use common::ayt;
 use rustix::net::sockopt;
 use serde_json::Value;
@@ -77,4 +78,34 @@ fn both_paths_end_when_the_planner_says() {
     assert_eq!(kind, std::io::ErrorKind::TimedOut);
     within(in_flight, &plan["in_flight_detection_s"], "in flight");
     within(took, &plan["idle_detection_s"], "idle");
+}
+
+/// The bytes that are counted are those on the wire: a probe and its answer.
+#[test]
+fn a_probe_and_its_answer_are_as_long_as_they_are_billed() {
+    if !Need::tun() {
+        return;
+    }
+    let plan = ayt(["plan", "--check", "1/1/9 U=9s", "--json"]).row();
+    let (host, peer) = (Ns::new().expect("a host"), Ns::new().expect("a host"));
+    let wire = Wire::join(&host, &peer).expect("a wire");
+    for (address, family) in [
+        (wire.v4(Side::B), Family::V4),
+        (wire.v6(Side::B), Family::V6),
+    ] {
+        let bind = SocketAddr::new(address, 0).to_string();
+        let server = Fixture::start(&peer, ["serve", "--bind", &bind]).expect("a server");
+        let _stream = connect(&host, server.addr(), &plan);
+        let mark = wire.mark();
+        let patience = Duration::from_secs(20);
+        // The last segment of the handshake may still come after the mark.
+        let probe = |direction| {
+            wire.wait_for("a segment of the keepalive", mark, patience, |packet| {
+                packet.direction == direction && packet.tcp().is_some_and(|tcp| tcp.payload == 0)
+            })
+        };
+        let lengths = [Direction::from(Side::A), Direction::from(Side::B)]
+            .map(|direction| probe(direction).length as u64);
+        assert_eq!(lengths, [family.empty_segment(); 2], "{family:?}");
+    }
 }

@@ -137,7 +137,7 @@ fn any_wish() -> impl Strategy<Value = Wish> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn every_recommendation_does_all_that_was_wished(wish in any_wish()) {
