@@ -53,6 +53,8 @@ mod events;
 mod held;
 mod log;
 mod register;
+#[cfg(feature = "tls")]
+mod secure;
 mod session;
 mod shared;
 mod spare;
@@ -117,8 +119,9 @@ impl Server {
     /// `peer`'s address. `false` where it was turned away at once (too many connections
     /// have not registered, or the server is shutting down): it is closed then.
     ///
-    /// What encrypts must have finished its handshake: bound that one too. The stream's
-    /// `poll_shutdown` must close the writing direction only.
+    /// What encrypts must have finished its handshake: bound that one too, or let this
+    /// server do it (feature `tls`: `serve_tls`). The stream's `poll_shutdown` must close
+    /// the writing direction only, as that of tokio-rustls does.
     pub fn serve_connection<S>(&self, io: S, peer: SocketAddr) -> bool
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -133,6 +136,17 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         connection::admit(&self.shared, io, peer, Some(certificate))
+    }
+
+    /// Serves a connection that was accepted elsewhere and begins with a TLS handshake:
+    /// that has the registration deadline, too. As [`Self::serve_connection`] otherwise;
+    /// `false` also where [`ServerBuilder::tls`] was not called.
+    #[cfg(feature = "tls")]
+    pub fn serve_tls<S>(&self, io: S, peer: SocketAddr) -> bool
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        secure::admit(&self.shared, io, peer)
     }
 
     /// What it has counted, and what there is now.
