@@ -1,6 +1,6 @@
 //! The task of one connection, from accept to the close of its socket.
 
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{Frame, Reason, Refuse, Retry, Welcome};
+use ayt_core::session::link::End;
 use ayt_core::session::registry::Conn;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
@@ -218,6 +219,17 @@ async fn say_no(io: &mut (impl AsyncRead + AsyncWrite + Unpin), refuse: &Refuse)
     while let Ok(1..) = io.read(&mut scratch).await {}
 }
 
+/// The task of a connection, with nothing beside: there are as many as sessions.
+struct Carrying<P>(P);
+
+impl<P: Future<Output = Option<End>> + Unpin> Future for Carrying<P> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx).map(drop)
+    }
+}
+
 /// The connection of a session begins. A task of its own, which is much smaller than
 /// that of a registration, carries it until it is closed.
 async fn begin<S>(
@@ -248,7 +260,5 @@ async fn begin<S>(
         let of = (&*carried.kept, carried.conn, carried.epoch);
         shared.book(|book, now| book.notice(now, of, notice, &shared.counters));
     });
-    shared.spawn(async {
-        carrying.await;
-    });
+    shared.spawn(Carrying(carrying));
 }

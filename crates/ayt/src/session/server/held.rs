@@ -9,7 +9,6 @@ use ayt_core::session::link::End;
 use ayt_core::session::registry::{Held, Over};
 use ayt_core::session::traffic::{Accepts, CannotResume, Numbers};
 use bytes::Bytes;
-use tokio::sync::Notify;
 
 use super::events::{Events, SessionEvent};
 use crate::session::driver::{Core, HeldCore};
@@ -39,8 +38,6 @@ pub(super) struct Kept {
     pub(super) identity: Bytes,
     pub(super) core: Arc<Core>,
     pub(super) events: Events,
-    /// It is told: no connection will carry it on.
-    pub(super) ended: Notify,
     /// Boxed, as most have none.
     pub(super) predecessor: OnceLock<Box<Predecessor>>,
     state: Mutex<State>,
@@ -66,7 +63,6 @@ impl Kept {
             identity,
             core,
             events: Events::default(),
-            ended: Notify::new(),
             predecessor: OnceLock::new(),
             state: Mutex::new(State {
                 peer,
@@ -92,18 +88,27 @@ impl Kept {
         self.lock().peer
     }
 
+    /// See [`Events::next`].
+    pub(super) async fn next_event(&self) -> Option<SessionEvent> {
+        let standing = || {
+            let state = self.lock();
+            (state.peer, state.epoch)
+        };
+        self.events.next(standing).await
+    }
+
     /// A connection carries it from here on.
     pub(super) fn connected(&self, peer: SocketAddr, epoch: u64) {
         self.carried.fetch_add(1, Ordering::Relaxed);
         let mut state = self.lock();
-        let first = state.epoch == 0;
+        let before = (state.peer, state.epoch);
         (state.peer, state.epoch) = (peer, epoch);
         drop(state);
-        self.events.push(if first {
-            SessionEvent::Connected { peer, epoch }
+        if before.1 == 0 {
+            self.events.begin();
         } else {
-            SessionEvent::Resumed { peer, epoch }
-        });
+            self.events.resumed(before, (peer, epoch));
+        }
     }
 
     /// A connection carries it no more.
@@ -150,7 +155,7 @@ impl Kept {
         if let Some(end) = self.core.over() {
             self.events.push(SessionEvent::Ended { over, end });
         }
-        self.ended.notify_waiters();
+        self.events.news().notify_waiters();
     }
 
     /// Whether there is more to be done when a message was taken.

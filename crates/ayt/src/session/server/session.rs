@@ -109,7 +109,7 @@ impl Handle {
 
     async fn ended(&self) -> SessionEnd {
         loop {
-            let ended = self.kept.ended.notified();
+            let ended = self.kept.events.news().notified();
             tokio::pin!(ended);
             ended.as_mut().enable();
             if let Some(end) = self.kept.core.over() {
@@ -211,7 +211,7 @@ impl Session {
     ///
     /// Cancel safe: an event is taken only where it is returned.
     pub async fn next_event(&self) -> Option<SessionEvent> {
-        self.kept().events.next().await
+        self.kept().next_event().await
     }
 
     /// Ends the session once everything sent is acknowledged (at most
@@ -284,7 +284,7 @@ impl SessionSender {
     /// As [`Session::next_event`]: here too, so that one task can wait for events and
     /// for messages at once. Each event is given once.
     pub async fn next_event(&self) -> Option<SessionEvent> {
-        self.handle.kept.events.next().await
+        self.handle.kept.next_event().await
     }
 
     /// As [`Session::close`].
@@ -312,6 +312,6 @@ impl SessionReceiver {
 
     /// As [`Session::next_event`].
     pub async fn next_event(&self) -> Option<SessionEvent> {
-        self.handle.kept.events.next().await
+        self.handle.kept.next_event().await
     }
 }
