@@ -8,7 +8,8 @@ use std::time::Duration;
 use ayt_core::session::frame::{Bits128, Frame, Mode, Proof, Refuse, Welcome};
 use ayt_core::session::link::Event as LinkEvent;
 use ayt_core::session::registry::{
-    Answer, Config, Conn, Decision, Event, Memory, NewSession, Refusal, Registry, Secret, Wish,
+    Answer, Config, Conn, Decision, Event, InsteadOf, Memory, NewSession, Refusal, Registry,
+    Secret, Wish,
 };
 use ayt_core::session::traffic::Traffic;
 use bytes::Bytes;
@@ -23,9 +24,16 @@ use super::wire::{Arrival, Wire};
 pub(crate) struct Peer {
     /// Its session, once it is registered, and its epoch.
     pub(crate) session: Option<(Shared, u64)>,
-    /// What WELCOME will tell of an old session.
-    known: Option<u64>,
+    /// What it wanted to resume, and could not.
+    instead_of: Option<InsteadOf>,
     heard: bool,
+}
+
+/// What WELCOME tells of the session before.
+enum Before {
+    Resumed,
+    /// It is gone; up to where it was handed over, where that is known.
+    Lost(Option<u64>),
 }
 
 #[derive(Debug)]
@@ -69,7 +77,7 @@ impl Server {
     pub(crate) fn accept(&mut self, conn: Conn) {
         let peer = Peer {
             session: None,
-            known: None,
+            instead_of: None,
             heard: false,
         };
         self.peers.insert(conn, peer);
@@ -151,9 +159,12 @@ impl Server {
                         self.resume(now, wire, claim, (conn, resume.session, resume.received));
                         return;
                     }
-                    Answer::Fresh { known, decision } => {
+                    Answer::Fresh(decision) => {
                         if let Some(peer) = self.peers.get_mut(&conn) {
-                            peer.known = known;
+                            peer.instead_of = Some(InsteadOf {
+                                session: resume.session,
+                                received: resume.received,
+                            });
                         }
                         decision
                     }
@@ -184,6 +195,7 @@ impl Server {
                     name,
                     secret: Secret(secret),
                     handle: Handle(Rc::clone(&half)),
+                    instead_of: self.peers.get(&conn).and_then(|peer| peer.instead_of),
                 };
                 let Ok(taken) = self.registry.commit(now, claim, new) else {
                     panic!("nothing comes between a decision and its commit here");
@@ -212,7 +224,13 @@ impl Server {
                     }
                 }
                 self.sessions.push(Rc::clone(&half));
-                self.welcome(now, wire, conn, half, (taken.epoch, name, secret, false));
+                self.welcome(
+                    now,
+                    wire,
+                    conn,
+                    half,
+                    (taken.epoch, name, secret, Before::Lost(taken.known)),
+                );
             }
         }
     }
@@ -245,7 +263,13 @@ impl Server {
                 half.traffic_mut().hold();
             }
         }
-        self.welcome(now, wire, conn, half, (resumed.epoch, name, secret, true));
+        self.welcome(
+            now,
+            wire,
+            conn,
+            half,
+            (resumed.epoch, name, secret, Before::Resumed),
+        );
     }
 
     fn welcome(
@@ -254,12 +278,15 @@ impl Server {
         wire: &mut Wire,
         conn: Conn,
         half: Shared,
-        (epoch, session, secret, resumed): (u64, Bits128, Bits128, bool),
+        (epoch, session, secret, before): (u64, Bits128, Bits128, Before),
     ) {
         let Some(peer) = self.peers.get_mut(&conn) else {
             panic!("WELCOME to a connection that has gone");
         };
-        let known = peer.known.take();
+        let (resumed, known) = match before {
+            Before::Resumed => (true, None),
+            Before::Lost(known) => (false, known),
+        };
         let received = if resumed {
             half.borrow_mut().traffic_mut().announce()
         } else {

@@ -19,7 +19,8 @@
 //! A connection is **unregistered** from accepting until its owner calls
 //! [`Handle::registered`]; or, after [`Listener::register_at_first_byte`], until its
 //! first bytes are read. It ends with [`Cause::NeverRegistered`](crate::cause::Cause::NeverRegistered) when
-//! [`Bounds::age`] is over: its reads and writes fail then, whatever it has sent.
+//! [`Bounds::age`] is over: its reads and writes fail then, whatever it has sent, and
+//! whether or not anybody polls it.
 //! What comes over a [bound](Bounds) is closed at once by RST, which leaves neither
 //! memory nor TIME_WAIT, and is counted with its reason; those that are there
 //! notice nothing.
@@ -282,13 +283,14 @@ impl<D: Detector> Listener<D> {
         let mut connection = Watched::tcp(stream, detector).peer(peer);
         let place = Arc::new(place);
         place.live(connection.handle());
-        let (registered, gone) = (Arc::clone(&place), place);
+        let (registered, gone) = (Arc::clone(&place), Arc::clone(&place));
         connection.must_register(
             self.bounds.age,
             self.at_first_byte,
             Box::new(move || registered.registered()),
             Box::new(move || gone.gone()),
         );
+        place.must_register_by(Instant::now() + self.bounds.age);
         Some(connection)
     }
 }

@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::search::BadSearch;
+
 /// A client that cannot be started as it was set up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadClient {
@@ -32,6 +34,9 @@ pub enum BadClient {
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Alpn(#[from] crate::tls::BadAlpn),
+    /// The search cannot be.
+    #[error("the search: {0}")]
+    Search(#[from] BadSearch),
     /// A time out of range.
     #[error("{what} {value:?} is out of range {range:?}")]
     Time {

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ayt_core::session::codec::bounds::LEAST_BEAT_MS_DEFAULT;
 use ayt_core::session::handshake::{ClientSettings, Credential};
 use ayt_core::session::proof::Key;
 use ayt_core::session::reconnect::Pace;
@@ -19,6 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::connect::{self, Connector};
 use super::random::Random;
 use super::saved::Saved;
+use super::search::Search;
 use super::settings::{Settings, Store};
 use super::shared::Shared;
 use super::task::Task;
@@ -38,6 +40,7 @@ pub struct Builder {
     hello: ClientSettings,
     client_beat: Duration,
     server_beat: Duration,
+    least_beat: Duration,
     credential: Option<Credential>,
     addresses: Vec<String>,
     connector: Option<Connector>,
@@ -56,6 +59,7 @@ pub struct Builder {
     doubt_refusals: bool,
     saved: Option<Saved>,
     store: Option<Store>,
+    search: Option<Search>,
     pub(super) random: Random,
 }
 
@@ -78,6 +82,7 @@ impl Builder {
             hello: ClientSettings::new(identity),
             client_beat: MS(30_000),
             server_beat: MS(30_000),
+            least_beat: MS(LEAST_BEAT_MS_DEFAULT.into()),
             credential: None,
             addresses: Vec::new(),
             connector: None,
@@ -96,6 +101,7 @@ impl Builder {
             doubt_refusals: false,
             saved: None,
             store: None,
+            search: None,
             random: Random::System,
         }
     }
@@ -173,6 +179,16 @@ impl Builder {
     /// this times the server's misses, and its challenge time (65 s by default).
     pub fn server_beat(mut self, beat: Duration) -> Self {
         self.server_beat = beat;
+        self
+    }
+
+    /// The shortest beats this client goes on with, in either direction, 10 ms to 1 h;
+    /// default 1 s. A wish of its own that is shorter holds instead. The server decides
+    /// the beats, and may want more of them than this client can pay for: then it does
+    /// not register there ([`Loss::Registration`](super::Loss::Registration) says so),
+    /// and tries again as after any failure.
+    pub fn least_beat(mut self, beat: Duration) -> Self {
+        self.least_beat = beat;
         self
     }
 
@@ -279,6 +295,14 @@ impl Builder {
         self
     }
 
+    /// Searches for the longest silence that the way to the server lets live, and sends
+    /// heartbeats at what it finds: [`search`](super::search) says how, and what it does
+    /// to the session. Default: no search, the beats as they are set.
+    pub fn search(mut self, search: Search) -> Self {
+        self.search = Some(search);
+        self
+    }
+
     /// Starts the client: its task makes the first connection at once.
     ///
     /// # Errors
@@ -301,7 +325,9 @@ impl Builder {
         self.hello.window = self.config.own.window;
         self.hello.client_beat_ms = whole_ms(self.client_beat);
         self.hello.server_beat_ms = whole_ms(self.server_beat);
+        self.hello.least_beat_ms = whole_ms(self.least_beat);
         let shared = Shared::new(self.config, self.resend, self.saved);
+        let search = self.search.map(|search| search.start(shared.clock));
         let settings = Arc::new(Settings {
             hello: self.hello,
             credential,
@@ -314,6 +340,7 @@ impl Builder {
             close_within: self.close_within,
             doubt_refusals: self.doubt_refusals,
             store: self.store,
+            search: search.transpose()?,
             random: self.random,
         });
         tokio::spawn(Task::new(Arc::clone(&shared), Arc::clone(&settings)).run());

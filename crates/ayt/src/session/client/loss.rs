@@ -134,7 +134,11 @@ impl fmt::Display for Loss {
             Self::Ended(end) => match end.reason {
                 Some(reason) if end.by_peer => {
                     write!(f, "the server said goodbye: {}", words(reason))?;
-                    quoted(f, &end.text)
+                    quoted(f, &end.text)?;
+                    if end.missing > 0 {
+                        write!(f, "; messages that had not come: {}", end.missing)?;
+                    }
+                    Ok(())
                 }
                 _ => {
                     f.write_str(end.cause.sentence())?;

@@ -41,6 +41,7 @@ mod loss;
 mod random;
 mod register;
 mod saved;
+pub mod search;
 #[cfg(feature = "tls")]
 mod secure;
 mod settings;
@@ -58,6 +59,7 @@ pub use event::{EVENTS, Event};
 pub use handle::{Client, TrySendError};
 pub use loss::Loss;
 pub use saved::Saved;
+pub use search::Search;
 pub use spare::{BadSilence, Silence, Spare};
 pub use values::{Ended, Snapshot, Status, Stopped, Undelivered};
 

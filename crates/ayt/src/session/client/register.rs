@@ -52,6 +52,14 @@ pub(super) async fn begin(
     })
 }
 
+/// A registration that did not come about.
+pub(super) struct Failed {
+    pub(super) loss: Loss,
+    /// PROOF went out, and nobody refused it: the server may have registered this
+    /// client, and WELCOME may have been lost.
+    pub(super) in_doubt: bool,
+}
+
 /// Registers, within the deadline of the settings. Where this side gives up, it
 /// says why before it closes.
 pub(super) async fn register(
@@ -61,17 +69,28 @@ pub(super) async fn register(
     purpose: Purpose,
     nonce: Bits128,
     clock: Clock,
-) -> Result<Registered, Loss> {
+) -> Result<Registered, Failed> {
     let Connected {
         mut io,
         below,
         until,
     } = connected;
+    let mut proved = false;
     let (mut machine, hello) =
-        handshake::Client::start(settings, credential, purpose, nonce, clock.now())
-            .map_err(Loss::Registration)?;
+        handshake::Client::start(settings, credential, purpose, nonce, clock.now()).map_err(
+            |error| Failed {
+                loss: Loss::Registration(error),
+                in_doubt: false,
+            },
+        )?;
     let mut decoder = Decoder::new();
-    let talk = talk(&mut io, &mut decoder, &mut machine, hello, clock);
+    let talk = talk(
+        &mut io,
+        &mut decoder,
+        (&mut machine, &mut proved),
+        hello,
+        clock,
+    );
     let said = timeout_at(clock.at(until), talk).await;
     let loss = match said {
         Ok(Ok(welcome)) => {
@@ -92,13 +111,14 @@ pub(super) async fn register(
         ),
     };
     give_up(io, &loss).await;
-    Err(loss)
+    let in_doubt = proved && !matches!(loss, Loss::Refused(_));
+    Err(Failed { loss, in_doubt })
 }
 
 async fn talk(
     io: &mut BoxedIo,
     decoder: &mut Decoder,
-    machine: &mut handshake::Client,
+    (machine, proved): (&mut handshake::Client, &mut bool),
     hello: Frame,
     clock: Clock,
 ) -> Result<Welcome, Loss> {
@@ -109,7 +129,10 @@ async fn talk(
             .on_frame(&frame, clock.now())
             .map_err(Loss::Registration)?
         {
-            ClientStep::Send(frame) => write_frame(io, &frame).await?,
+            ClientStep::Send(frame) => {
+                *proved = true;
+                write_frame(io, &frame).await?;
+            }
             ClientStep::Registered(welcome) => return Ok(welcome),
             ClientStep::Refused(refuse) => return Err(Loss::Refused(refuse)),
         }

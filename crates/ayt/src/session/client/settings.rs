@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ayt_core::session::handshake::{ClientSettings, Credential};
@@ -11,6 +12,7 @@ use ayt_core::session::reconnect::Pace;
 use super::connect::Connector;
 use super::random::Random;
 use super::saved::Saved;
+use super::search::Searching;
 
 type Storing = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 /// Stores a secret before it is used.
@@ -29,6 +31,7 @@ pub(super) struct Settings {
     pub(super) close_within: Duration,
     pub(super) doubt_refusals: bool,
     pub(super) store: Option<Store>,
+    pub(super) search: Option<Arc<Searching>>,
     pub(super) random: Random,
 }
 

@@ -71,7 +71,8 @@ impl Spare {
             nonce.map_err(|error| Loss::Random(std::sync::Arc::new(error)))?,
             clock,
         )
-        .await?;
+        .await
+        .map_err(|failed| failed.loss)?;
         let challenge = Duration::from_millis(registered.welcome.challenge_ms.into());
         Ok(Self {
             io: registered.io,

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::event::Event;
 use super::loss::Loss;
 use super::register::{Connected, Registered, begin, give_up, register};
+use super::search;
 use super::settings::Settings;
 use super::shared::{Gone, Named, Shared};
 use super::values::{Status, Stopped, longest_wait};
@@ -32,12 +33,14 @@ pub(super) struct Task {
 }
 
 /// Why it ends.
-struct Last {
-    stopped: Stopped,
-    text: String,
-    cause: Cause,
+pub(super) struct Last {
+    pub(super) stopped: Stopped,
+    pub(super) text: String,
+    pub(super) cause: Cause,
     /// The session is over, too.
-    session: bool,
+    pub(super) session: bool,
+    /// How many of the server's messages never came, as its BYE tells.
+    pub(super) missing: u64,
 }
 
 impl Last {
@@ -47,6 +50,7 @@ impl Last {
             text: String::new(),
             cause: Cause::LocalClose,
             session: false,
+            missing: 0,
         }
     }
 }
@@ -63,14 +67,22 @@ impl Task {
 
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
+        let settings = Arc::clone(&self.settings);
+        let searching = async {
+            match &settings.search {
+                Some(searching) => search::run(&shared, &settings, searching).await,
+                None => std::future::pending().await,
+            }
+        };
         // What is given up half done is the connection, which closes, and nothing
         // else: the session's messages are in `shared`.
         let last = tokio::select! {
             biased;
             () = shared.aborted() => Last::by_program(Stopped::Aborted),
             last = self.live() => last,
+            never = searching => match never {},
         };
-        shared.finish(last.stopped, last.text, last.cause, last.session);
+        shared.finish(last);
     }
 
     async fn live(&mut self) -> Last {
@@ -84,7 +96,11 @@ impl Task {
                 registered = self.attempt() => registered,
             };
             let loss = match registered {
-                Ok(registered) => Loss::Ended(self.carry(registered).await),
+                Ok(registered) => match self.carry(registered).await {
+                    Some(end) => Loss::Ended(end),
+                    // To agree on another beat: at once.
+                    None => continue,
+                },
                 Err(loss) => {
                     shared.events.push(Event::Lost(loss.clone()));
                     loss
@@ -141,11 +157,16 @@ impl Task {
             (Stop::Done, Lost::Ended) => Stopped::Closed,
             _ => Stopped::Server(stop),
         };
+        let over = match loss {
+            Loss::Ended(end) if end.fate == Fate::Ends => Some(end),
+            _ => None,
+        };
         Err(Last {
             stopped,
             text,
             cause,
-            session: matches!(loss, Loss::Ended(end) if end.fate == Fate::Ends),
+            session: over.is_some(),
+            missing: over.map_or(0, |end| end.missing),
         })
     }
 
@@ -163,6 +184,7 @@ impl Task {
             text: error.detail(),
             cause: Cause::NeverRegistered,
             session: false,
+            missing: 0,
         })
     }
 
@@ -172,6 +194,7 @@ impl Task {
             Loss::Ended(end) if end.fate == Fate::Ends => {
                 let gone = Gone {
                     reason: end.reason,
+                    missing: end.missing,
                     ..Gone::by(end.cause)
                 };
                 self.shared.replace(None, &gone);
@@ -201,20 +224,28 @@ impl Task {
             })
         });
         let nonce = self.settings.random.nonce();
+        let hello = match &self.settings.search {
+            Some(search) => &search.wish(&self.settings.hello),
+            None => &self.settings.hello,
+        };
         let registered = register(
             connected,
-            &self.settings.hello,
+            hello,
             self.settings.credential.clone(),
             purpose,
             nonce.map_err(|error| Loss::Random(Arc::new(error)))?,
             shared.clock,
         )
-        .await?;
+        .await;
         if let Some(held) = &mut held {
-            held.for_good = !registered.welcome.resumed;
+            held.stays = match &registered {
+                Ok(registered) => !registered.welcome.resumed,
+                Err(failed) => failed.in_doubt,
+            };
         }
         drop(held);
-        self.welcomed(registered).await
+        self.welcomed(registered.map_err(|failed| failed.loss)?)
+            .await
     }
 
     /// Takes up the session that WELCOME tells of, before anything is sent on it.
@@ -262,15 +293,16 @@ impl Task {
         Ok(registered)
     }
 
-    /// Carries the session until the connection is closed.
-    async fn carry(&mut self, registered: Registered) -> End {
+    /// Carries the session until the connection is closed; `None` where it is given up
+    /// to move the session to another.
+    async fn carry(&mut self, registered: Registered) -> Option<End> {
         let shared = &self.shared;
         let now = shared.clock.now();
         let welcome = registered.welcome;
         self.reconnect.on_registered(now);
         self.attempt = 0;
         shared.set_attempts(0);
-        shared.set_status(Status::Registered);
+        shared.set_registered();
         shared.events.push(Event::Registered {
             epoch: welcome.epoch,
             resumed: welcome.resumed,
@@ -294,9 +326,17 @@ impl Task {
         };
         let run = core.run(core.part(), registered.io, start, notice);
         tokio::pin!(run);
+        let renewal = async {
+            match &self.settings.search {
+                Some(search) => search.renewal().await,
+                None => std::future::pending().await,
+            }
+        };
         let end = tokio::select! {
             biased;
             end = &mut run => end,
+            // Dropped, the connection is closed and the session parked.
+            () = renewal => return None,
             () = shared.close_overdue() => {
                 let text = "not everything was acknowledged in time";
                 core.bye(Reason::Done, Retry::Never, text);
@@ -304,30 +344,29 @@ impl Task {
             }
         };
         // Nobody else gives this session a connection.
-        end.unwrap_or_else(|| End::of(link::Trigger::Moved))
+        Some(end.unwrap_or_else(|| End::of(link::Trigger::Moved)))
     }
 }
 
 /// A session of which nothing is handed over, because the server is being told how
-/// much was: it tells its program what did not arrive, should it not resume.
+/// much was: it tells its program what did not arrive, should it not resume. Where it
+/// is not known whether it did, since WELCOME was lost, it stays so until the next
+/// attempt shows it.
 struct Held {
     core: Arc<Core>,
-    for_good: bool,
+    stays: bool,
 }
 
 impl Held {
     fn new(core: Arc<Core>) -> Self {
         core.hold();
-        Self {
-            core,
-            for_good: false,
-        }
+        Self { core, stays: false }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if !self.for_good {
+        if !self.stays {
             self.core.release();
         }
     }
@@ -348,8 +387,13 @@ const fn ms(ms: u32) -> Duration {
 }
 
 fn terms(welcome: &Welcome, settings: &Settings) -> link::Terms {
+    let promised = ms(welcome.client_beat_ms);
+    let own_beat = match &settings.search {
+        Some(search) => search.agreed(promised),
+        None => promised,
+    };
     link::Terms {
-        own_beat: (welcome.client_beat_ms > 0).then(|| ms(welcome.client_beat_ms)),
+        own_beat: (!own_beat.is_zero()).then_some(own_beat),
         challenge: ms(welcome.challenge_ms),
         peer_is_one_way: false,
         drain: settings.drain,

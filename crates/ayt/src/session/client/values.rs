@@ -94,16 +94,21 @@ pub struct Ended {
     /// What was said about it; may be empty. It was written by the other side:
     /// show it escaped, as [`fmt::Display`] does.
     pub text: String,
+    /// How many messages the server had sent by its BYE that never came, and are lost
+    /// with the session.
+    pub missing: u64,
     /// Where both directions of the last session stood.
     pub numbers: Numbers,
 }
 
 impl Ended {
-    /// The program wanted it so, and everything it sent was acknowledged.
+    /// It ended as it should, everything this side sent was acknowledged, and
+    /// everything the server sent by its BYE has come.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
         matches!(self.stopped, Stopped::Closed | Stopped::Server(Stop::Done))
             && self.numbers.unacknowledged() == 0
+            && self.missing == 0
     }
 }
 
@@ -121,9 +126,14 @@ impl fmt::Display for Ended {
             write!(f, " ({})", self.text.escape_debug())?;
         }
         match self.numbers.unacknowledged() {
+            0 => {}
+            1 => f.write_str("; one message was not acknowledged")?,
+            open => write!(f, "; {open} messages were not acknowledged")?,
+        }
+        match self.missing {
             0 => Ok(()),
-            1 => f.write_str("; one message was not acknowledged"),
-            open => write!(f, "; {open} messages were not acknowledged"),
+            1 => f.write_str("; one message of the server's never came"),
+            lost => write!(f, "; {lost} messages of the server's never came"),
         }
     }
 }

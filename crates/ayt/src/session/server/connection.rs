@@ -166,7 +166,7 @@ fn turn_away(io: &mut (impl AsyncRead + AsyncWrite + Unpin), refuse: &Refuse) {
 
 pub(super) async fn serve<S>(shared: Arc<Shared>, mut io: S, newcomer: Newcomer)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Newcomer {
         peer,
@@ -187,17 +187,17 @@ where
     match outcome {
         Outcome::Session(admitted) => {
             drop(place);
-            carry(&shared, io, (decoder, below), admitted).await;
+            Box::pin(begin(&shared, io, (decoder, below), admitted)).await;
         }
         Outcome::Spare(spare) => {
             drop(place);
-            spare::serve(&shared, io, decoder, *spare).await;
+            Box::pin(spare::serve(&shared, io, decoder, *spare)).await;
         }
         Outcome::Refused(refuse) => {
             shared.counters.refused(refuse.reason);
             log::refused(peer, &refuse);
             // The place is held until it is gone.
-            let _ = timeout(LINGER, say_no(&mut io, &refuse)).await;
+            let _ = timeout(LINGER, Box::pin(say_no(&mut io, &refuse))).await;
         }
         Outcome::Gone => {
             one_more(&shared.counters.gone);
@@ -218,14 +218,15 @@ async fn say_no(io: &mut (impl AsyncRead + AsyncWrite + Unpin), refuse: &Refuse)
     while let Ok(1..) = io.read(&mut scratch).await {}
 }
 
-/// The connection of a session, until it is closed.
-async fn carry<S>(
+/// The connection of a session begins. A task of its own, which is much smaller than
+/// that of a registration, carries it until it is closed.
+async fn begin<S>(
     shared: &Arc<Shared>,
     mut io: S,
     (mut decoder, below): (Decoder, Below),
     admitted: Box<Admitted>,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Admitted {
         carried,
@@ -240,12 +241,14 @@ async fn carry<S>(
         return;
     }
     decoder.set_limit(max_payload);
-    let (kept, conn, epoch) = (&carried.kept, carried.conn, carried.epoch);
-    let told = |notice| {
-        shared.book(|book, now| {
-            book.notice(now, (kept, conn, epoch), notice, &shared.counters);
-        });
-    };
-    // The socket is closed in here, after the link has said so.
-    kept.core.carry(ticket, io, (decoder, below), told).await;
+    let core = Arc::clone(&carried.kept.core);
+    // The socket is closed in there, after the link has said so; then the book is told.
+    let carrying = core.carry(ticket, io, (decoder, below), move |notice| {
+        let shared = &carried.shared;
+        let of = (&*carried.kept, carried.conn, carried.epoch);
+        shared.book(|book, now| book.notice(now, of, notice, &shared.counters));
+    });
+    shared.spawn(async {
+        carrying.await;
+    });
 }

@@ -87,6 +87,10 @@ impl Events {
             state.waiting.pop_front();
             state.missed += 1;
         }
+        if state.waiting.capacity() == 0 {
+            // The first is `Connected`; a program that does not ask keeps it for ever.
+            state.waiting.reserve_exact(1);
+        }
         state.waiting.push_back(event);
         drop(state);
         self.news.notify_waiters();

@@ -33,7 +33,7 @@ where
 
 async fn secure<S>(shared: Arc<Shared>, acceptor: TlsAcceptor, io: S, mut newcomer: Newcomer)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let below = Below::counting();
     let io = Counted::new(io, below.clone());

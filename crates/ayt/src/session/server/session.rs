@@ -168,7 +168,7 @@ impl Session {
     /// one is known exactly.
     #[must_use]
     pub fn predecessor(&self) -> Option<Predecessor> {
-        self.kept().predecessor
+        self.kept().predecessor.get().map(|before| **before)
     }
 
     /// Sends a message: ready once there is room for it in the replay buffer, connected
@@ -279,6 +279,12 @@ impl SessionSender {
     /// As [`Session::send`].
     pub fn try_send(&self, message: impl Into<Bytes>) -> Result<Option<Bytes>, SendError> {
         self.handle.try_send(message.into())
+    }
+
+    /// As [`Session::next_event`]: here too, so that one task can wait for events and
+    /// for messages at once. Each event is given once.
+    pub async fn next_event(&self) -> Option<SessionEvent> {
+        self.handle.kept.events.next().await
     }
 
     /// As [`Session::close`].

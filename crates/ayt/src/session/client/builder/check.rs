@@ -27,9 +27,10 @@ impl Builder {
         if by_certificate && !self.addresses.is_empty() && !self.has_tls() {
             return Err(BadClient::CertificateWithoutTls);
         }
-        let pace = MS(10)..=MS(3_600_000);
-        time("pace's cap", self.pace.cap, pace.clone())?;
-        time("pace's base", self.pace.base, *pace.start()..=self.pace.cap)?;
+        time("least beat", self.least_beat, MS(10)..=MS(3_600_000))?;
+        time("pace's cap", self.pace.cap, bounds::PACE)?;
+        let base = *bounds::PACE.start()..=self.pace.cap;
+        time("pace's base", self.pace.base, base)?;
         time(
             "connection's time",
             self.connect_within,
@@ -43,10 +44,10 @@ impl Builder {
         time(
             "acknowledgement delay",
             self.config.ack_delay,
-            MS(0)..=MS(200),
+            bounds::ACK_DELAY,
         )?;
-        time("drain time", self.drain, MS(0)..=MS(60_000))?;
-        time("time for closing", self.close_within, MS(0)..=MS(3_600_000))?;
+        time("drain time", self.drain, bounds::DRAIN)?;
+        time("time for closing", self.close_within, bounds::FINISH)?;
         let Accepts {
             max_payload,
             window,

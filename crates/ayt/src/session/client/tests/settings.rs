@@ -34,9 +34,10 @@ async fn what_only_the_program_knows_must_be_said() {
 async fn every_range_is_that_of_the_protocol() {
     type Set = fn(Builder, Duration) -> Builder;
     let h = S(3_600);
-    let times: [(Set, Duration, Duration); 9] = [
+    let times: [(Set, Duration, Duration); 10] = [
         (Builder::client_beat, MS(10), h),
         (Builder::server_beat, MS(10), h),
+        (Builder::least_beat, MS(10), h),
         (Builder::registration_deadline, MS(100), S(60)),
         (Builder::connect_within, MS(100), S(300)),
         (Builder::ack_delay, MS(0), MS(200)),
