@@ -19,10 +19,9 @@ pub(super) fn run(which: Contender, count: usize, to: SocketAddr) {
         .build()
         .unwrap();
     runtime.block_on(async move {
-        if which == Contender::Session {
-            hold(count, |at| session(at, to)).await;
-        } else {
-            hold(count, |_| bare(to)).await;
+        match which {
+            Contender::Session | Contender::Served => hold(count, |at| session(at, to)).await,
+            Contender::Waiting | Contender::Reading => hold(count, |_| bare(to)).await,
         }
     });
 }

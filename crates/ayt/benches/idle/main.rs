@@ -39,18 +39,21 @@ enum Contender {
     Waiting,
     /// A task that waits in a read with a buffer of 1 KiB of its own.
     Reading,
-    /// A server of `ayt/1` and a task of the program for each session.
+    /// A server of `ayt/1`; the program keeps its sessions in a list.
     Session,
+    /// The same with a task of the program for each session.
+    Served,
 }
 
 impl Contender {
-    const ALL: [Self; 3] = [Self::Waiting, Self::Reading, Self::Session];
+    const ALL: [Self; 4] = [Self::Waiting, Self::Reading, Self::Session, Self::Served];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Waiting => "tokio, a task that waits for `readable`",
             Self::Reading => "tokio, a task in `read` with 1 KiB",
-            Self::Session => "`ayt/1`, a session and its program's task",
+            Self::Session => "a session of `ayt/1`, kept in a list",
+            Self::Served => "a session of `ayt/1` and a task of the program that reads it",
         }
     }
 
@@ -59,6 +62,7 @@ impl Contender {
             Self::Waiting => "waiting",
             Self::Reading => "reading",
             Self::Session => "session",
+            Self::Served => "served",
         }
     }
 

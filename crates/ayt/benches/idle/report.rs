@@ -33,12 +33,12 @@ impl Row {
 #[derive(Debug)]
 pub(crate) struct Report {
     connections: usize,
-    rows: [Row; 3],
+    rows: [Row; 4],
     busy: bool,
 }
 
 impl Report {
-    pub(crate) fn new(connections: usize, rows: [Row; 3]) -> Self {
+    pub(crate) fn new(connections: usize, rows: [Row; 4]) -> Self {
         Self {
             connections,
             rows,
@@ -76,7 +76,7 @@ impl Report {
     }
 
     fn bar(&self) -> Bar {
-        let [.., session] = &self.rows;
+        let [_, _, session, _] = &self.rows;
         let bytes = session.median();
         Bar {
             what: format!(

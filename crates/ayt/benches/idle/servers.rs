@@ -1,7 +1,7 @@
 //! The process that holds the connections.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ayt::session::server::{Limits, Server, Session};
@@ -11,11 +11,15 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::resident::resident;
 use crate::{Contender, tell, until_the_end};
 
-/// Time for freed memory to go back and for timers to have fired once.
-const SETTLE: Duration = Duration::from_secs(3);
+/// The longest silence of the server.
+const BEAT: Duration = Duration::from_secs(2);
+/// Time for each to send a heartbeat, and for freed memory to go back.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// Sessions that have had their message.
 type Count = Arc<AtomicUsize>;
+/// Sessions that the program keeps.
+type Kept = Arc<Mutex<Vec<Session>>>;
 
 pub(super) fn run(which: Contender, connections: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -25,11 +29,13 @@ pub(super) fn run(which: Contender, connections: usize) {
     runtime.block_on(async move {
         let served = Count::default();
         match which {
-            Contender::Session => {
-                let limits = Limits {
+            Contender::Session | Contender::Served => {
+                let mut limits = Limits {
                     unregistered_per_address: 1_000,
                     ..Limits::default()
                 };
+                // An idle session is one that has been idle for a beat.
+                (limits.server_beat.default, limits.server_beat.ceiling) = (BEAT, BEAT);
                 let server = Server::builder()
                     .without_authentication()
                     .limits(limits)
@@ -41,9 +47,15 @@ pub(super) fn run(which: Contender, connections: usize) {
                 let server = Arc::new(server);
                 let accepting = Arc::clone(&server);
                 let count = Arc::clone(&served);
+                let kept = Kept::default();
                 tokio::spawn(async move {
                     while let Some(session) = accepting.accept().await {
-                        tokio::spawn(echo(session, Arc::clone(&count)));
+                        let count = Arc::clone(&count);
+                        if which == Contender::Served {
+                            tokio::spawn(echo(session, count));
+                        } else {
+                            tokio::spawn(keep(session, Arc::clone(&kept), count));
+                        }
                     }
                 });
                 finish(&served, connections, || {
@@ -86,6 +98,17 @@ async fn finish(served: &Count, connections: usize, check: impl FnOnce()) {
     check();
     tell(&resident().unwrap().to_string());
     until_the_end().await;
+}
+
+/// Answers once; then nobody waits for it.
+async fn keep(mut session: Session, kept: Kept, count: Count) {
+    if let Some(message) = session.recv().await
+        && session.send(message).await.is_ok()
+    {
+        session.done();
+        kept.lock().unwrap().push(session);
+        count.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 async fn echo(mut session: Session, count: Count) {

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Wake, Waker};
 
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
 use crate::cause::Cause;
 
 /// Called once when the connection registers or ends, whichever is first.
@@ -22,6 +25,8 @@ pub(super) struct Shared {
     /// interrupted the silence all the same.
     holds_taken: AtomicU32,
     wakers: Mutex<Wakers>,
+    /// Handles wait for the end.
+    told: Notify,
     registration: Mutex<Option<Release>>,
 }
 
@@ -49,7 +54,15 @@ impl Shared {
 
     /// Keeps the first cause, and says whether this was it.
     pub(super) fn tell(&self, cause: Cause) -> bool {
-        self.cause.set(cause).is_ok()
+        let first = self.cause.set(cause).is_ok();
+        if first {
+            self.told.notify_waiters();
+        }
+        first
+    }
+
+    pub(super) fn told(&self) -> Notified<'_> {
+        self.told.notified()
     }
 
     /// Ends the connection for both directions. Says whether it was this call

@@ -17,7 +17,8 @@ pub struct Terms {
     /// How long what the peer had in flight is read after the end was decided: 0
     /// to 60 s, default 5 s.
     pub drain: Duration,
-    /// How long [`Link::end`](super::Link::end) waits for acknowledgements, default 30 s.
+    /// How long [`Link::end`](super::Link::end) waits for acknowledgements: 0 to
+    /// 1 h, default 30 s.
     pub finish: Duration,
 }
 

@@ -154,16 +154,24 @@ impl<D: Detector> Link<D> {
         self.suspect = false;
     }
 
+    /// From now on this side is silent for no longer than this: for a path that forgets
+    /// what is idle for longer. It may be shorter than what was promised, and never
+    /// longer. The heartbeat that is due next comes no later for it.
+    pub fn set_own_beat(&mut self, now: Duration, beat: Option<Duration>) {
+        self.terms.own_beat = Nanos::of(beat);
+        let next = beat.map(|beat| due(now, beat));
+        self.timers.beat = match (self.timers.beat, next) {
+            (Some(set), Some(next)) => Some(set.min(next)),
+            (_, next) => next,
+        };
+    }
+
     /// Something was sent: the promise is kept from here on. The heartbeat goes
     /// out a tenth of the beat before it must, so that a timer that is a little
     /// late, or a way that is a little slow, does not break the promise.
     pub(super) fn sent_something(&mut self, now: Duration) {
         self.beat_waits = false;
-        self.timers.beat = self
-            .terms
-            .own_beat
-            .map(Nanos::get)
-            .map(|beat| now.saturating_add(beat - beat / 10).into());
+        self.timers.beat = self.terms.own_beat.map(|beat| due(now, beat.get()));
     }
 
     /// Nothing was sent for a whole beat: what was busy gives back its memory.
@@ -178,4 +186,9 @@ impl<D: Detector> Link<D> {
     fn sends_beats(&self) -> bool {
         self.inn == In::Open && matches!(self.out, Out::Open | Out::Finishing { .. })
     }
+}
+
+/// When to send a heartbeat after something else was sent.
+fn due(now: Duration, beat: Duration) -> Nanos {
+    Nanos::new(now.saturating_add(beat - beat / 10))
 }

@@ -40,7 +40,7 @@ pub(super) struct Session<T> {
 pub(super) enum Place {
     /// Connected.
     Live(Conn),
-    /// Not connected, since then.
+    /// Not connected, since then; in the time that counts for it.
     Parked {
         since: Duration,
         /// What it is counted with.

@@ -72,6 +72,11 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         self.handle_timeout(now);
         let identity = claim.identity.clone();
         let epoch = self.advance(&claim)?;
+        // Before the older one is over: its numbers are remembered then.
+        let known = new
+            .instead_of
+            .and_then(|lost| self.settle(&identity, &lost))
+            .map(|numbers| numbers.handed_over);
         let entry = self.entries.entry(identity.clone()).or_default();
         let older = entry.session.replace(Session {
             name: new.name,
@@ -104,6 +109,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             superseded,
             displaced,
             held,
+            known,
         })
     }
 

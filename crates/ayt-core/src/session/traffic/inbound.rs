@@ -27,6 +27,8 @@ pub(super) struct Inbound {
     waiting_since: Option<Nanos>,
     /// Nothing is given out: an older session is still being read.
     held: bool,
+    /// Nothing is given out any more: the other side was told what was.
+    settled: bool,
 }
 
 impl Inbound {
@@ -40,6 +42,7 @@ impl Inbound {
             done_cost: 0,
             waiting_since: None,
             held: false,
+            settled: false,
         }
     }
 
@@ -91,6 +94,10 @@ impl Inbound {
                 came: seq,
             });
         }
+        if self.settled {
+            self.received = seq;
+            return Ok(());
+        }
         let (len, max) = (message.len(), own.longest_message());
         if len > max {
             return Err(Violation::TooLong { seq, len, max });
@@ -138,6 +145,14 @@ impl Inbound {
         if self.queue.is_empty() {
             self.queue = VecDeque::new();
         }
+    }
+
+    /// What came and was not done with is dropped, as is what still comes: the
+    /// other side is told that it did not arrive.
+    pub(super) fn settle(&mut self) {
+        self.settled = true;
+        self.queue = VecDeque::new();
+        (self.queue_cost, self.in_hand) = (0, None);
     }
 
     /// The number for an acknowledgement that is sent now.

@@ -183,6 +183,15 @@ impl Traffic {
         self.inbound.set_held(false);
     }
 
+    /// The session cannot be resumed, and the other side is told up to where its
+    /// messages were handed over. What came beyond that is dropped, and what still
+    /// comes, for it may be sent again; a message in hand counts as not handed over.
+    /// Gives the final numbers.
+    pub fn settle(&mut self) -> Numbers {
+        self.inbound.settle();
+        self.numbers()
+    }
+
     /// The number to put into PROOF or WELCOME. Counts as an acknowledgement
     /// that was sent.
     pub fn announce(&mut self) -> u64 {

@@ -30,8 +30,6 @@ pub(super) struct Book {
     pub(super) spares: HashMap<Conn, Arc<Notify>>,
     /// Identities whose record in the store may have to follow.
     pub(super) changed: HashSet<Bytes>,
-    /// What the client that is being decided said of its old session.
-    settled: Option<Predecessor>,
 }
 
 impl Book {
@@ -42,7 +40,6 @@ impl Book {
             waiters: HashMap::new(),
             spares: HashMap::new(),
             changed: HashSet::new(),
-            settled: None,
         }
     }
 
@@ -62,14 +59,17 @@ impl Book {
                     self.changed.insert(identity);
                 }
                 Event::Settled {
+                    identity,
                     peer_received,
                     numbers,
-                    ..
                 } => {
-                    self.settled = Some(Predecessor {
-                        peer_received,
-                        numbers,
-                    });
+                    // In place of it, just committed.
+                    if let Some((_, _, Keep(kept))) = self.registry.current(&identity) {
+                        let _ = kept.predecessor.set(Box::new(Predecessor {
+                            peer_received,
+                            numbers,
+                        }));
+                    }
                 }
                 Event::Cut(conn) => self.cut(conn),
                 Event::Released { identity, epoch } => {
@@ -87,13 +87,6 @@ impl Book {
                 }
             }
         }
-    }
-
-    /// What the client said of its old session, if that was just asked.
-    pub(super) fn settled(&mut self, counters: &Counters) -> Option<Predecessor> {
-        self.settled = None;
-        self.follow(counters);
-        self.settled.take()
     }
 
     /// A connection that waits is decided. One that has given up meanwhile leaves its
