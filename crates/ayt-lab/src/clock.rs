@@ -35,6 +35,25 @@ pub fn wall_origin() -> Duration {
     origin().1
 }
 
+/// The lab's origin in the clock that all processes of this machine share
+/// (CLOCK_MONOTONIC): what makes the times of its programs comparable.
+#[must_use]
+pub fn shared_origin() -> Duration {
+    static SHARED: OnceLock<Duration> = OnceLock::new();
+    // Both are the same clock: a preemption between the two reads is left out by
+    // taking the closest of a few.
+    *SHARED.get_or_init(|| {
+        let gaps = (0..5).map(|_| {
+            let before = now();
+            let shared = ayt_sys::lab::monotonic();
+            (now().saturating_sub(before), shared.saturating_sub(before))
+        });
+        gaps.min_by_key(|(width, _)| *width)
+            .map(|(_, origin)| origin)
+            .unwrap_or_default()
+    })
+}
+
 /// Turns the kernel's wall-clock stamps of the recent past into the lab's time, by
 /// their age: a step of the wall clock moves nothing that was stamped after it.
 #[derive(Debug, Clone, Copy)]

@@ -11,6 +11,8 @@
 //! - a [`Host`] is a network namespace with its own kernel TCP;
 //! - a [`Wire`] joins two of them and sees every packet. What it does to them is a
 //!   [`Chain`] of [stages](stage), each a small machine that is given `now`;
+//! - a [fault](faults) breaks it, a [detector](detectors) watches in one of the
+//!   [subjects], a [scenario] says what must be seen, and the [runner] measures;
 //! - the [`Log`](log::Log) knows of every packet what it was and what became of it,
 //!   and [`pcap`] writes it for Wireshark.
 //!
@@ -38,13 +40,18 @@
 //! vanishes with it whatever way it ends: nothing is mounted, named or written.
 
 pub mod clock;
+pub mod detectors;
 mod error;
+pub mod faults;
 pub mod ground;
 mod host;
 
 pub mod log;
 pub mod packet;
 pub mod pcap;
+pub mod runner;
+pub mod scenario;
+pub mod subjects;
 mod sync;
 mod wire;
 

@@ -63,6 +63,15 @@ pub fn wait(bell: &Bell, ports: [Option<&PacketPort>; 2], time: Option<Duration>
     Woken { bell, ports }
 }
 
+/// CLOCK_MONOTONIC: the one clock that all processes of a machine share, since a
+/// moment that means nothing.
+#[must_use]
+pub fn monotonic() -> Duration {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or_default())
+}
+
 /// Lets the waits of the calling thread end when they are asked to, instead of up
 /// to 50 µs later (`PR_SET_TIMERSLACK`). Without the right to, they stay as they are.
 pub fn exact_timers() {

@@ -1,0 +1,280 @@
+//! One cell: break it, wait who notices, and hold it against the planner.
+
+use std::path::Path as FilePath;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use ayt_core::cause::Cause;
+use ayt_core::keepalive::Span;
+use ayt_core::plan::Path;
+
+use super::bed::Bed;
+use super::{Lateness, Surroundings};
+use crate::clock;
+use crate::error::LabError;
+use crate::faults::{Effect, Expected, Fact, Zero, expect};
+use crate::log::Record;
+use crate::packet::Side;
+use crate::scenario::Cell;
+use crate::subjects::{Event, What};
+use crate::sync::lock;
+
+/// How long nobody must notice where nobody is to notice: longer than any time in the
+/// standard set.
+const WATCH: Duration = Duration::from_secs(6);
+/// How long to wait after the latest planned time.
+const GRACE: Duration = Duration::from_secs(2);
+/// Where the planner claims no time.
+const UNCLAIMED: Duration = Duration::from_secs(12);
+/// More than any window between two programs holds.
+const FLOOD: usize = 32 << 20;
+/// Wakes of programs and threads, one after another, between a segment and what is
+/// told of it.
+const WAKES: u32 = 3;
+
+/// What came of a cell.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The cell.
+    pub cell: Cell,
+    /// The side that watches has noticed.
+    pub detected: bool,
+    /// What it says is the cause.
+    pub cause: Option<Cause>,
+    /// After how long, counted as the planner counts.
+    pub measured: Option<Duration>,
+    /// What the planner says.
+    pub planned: Option<Span>,
+    /// Living peers called dead.
+    pub false_deaths: u32,
+    /// How it stands.
+    pub standing: Standing,
+    /// The machine held the first try up, by this much; it was run again.
+    pub retried: Option<Duration>,
+    /// What else was to be seen, and whether it was.
+    pub facts: Vec<Fact>,
+    /// When the fault was inflicted, in the lab's time.
+    pub zero: Duration,
+    /// Every packet on the wire.
+    pub records: Vec<Record>,
+    /// What the programs told, and the fault; in the lab's time.
+    pub events: Vec<(Duration, String)>,
+}
+
+/// How a cell stands to what was planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// Everything as planned.
+    AsPlanned,
+    /// Something differs: this.
+    Differs(String),
+    /// Later than planned, on a machine that was late by so much itself: not measured.
+    HeldUp(Duration),
+    /// It could not be run: this.
+    Failed(String),
+}
+
+/// What the runs of a set share.
+#[derive(Debug)]
+pub(super) struct Shared<'a> {
+    pub(super) program: &'a FilePath,
+    pub(super) surroundings: Surroundings,
+    pub(super) lateness: Lateness,
+    /// Beds are made one at a time: it is work for the processor, and others measure.
+    pub(super) making: Mutex<()>,
+}
+
+/// Runs a cell once.
+pub(super) fn run(cell: &Cell, shared: &Shared<'_>) -> Outcome {
+    measure(cell, shared).unwrap_or_else(|error| Outcome {
+        cell: cell.clone(),
+        detected: false,
+        cause: None,
+        measured: None,
+        planned: None,
+        false_deaths: 0,
+        standing: Standing::Failed(error.to_string()),
+        retried: None,
+        facts: Vec::new(),
+        zero: Duration::ZERO,
+        records: Vec::new(),
+        events: Vec::new(),
+    })
+}
+
+fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
+    let bed = {
+        let _one = lock(&shared.making);
+        Bed::make(cell, shared.program)?
+    };
+    let fault = cell.fault.spec();
+    let zero = (fault.inflict)(&bed)?;
+    let sent = match cell.path {
+        Path::Idle => None,
+        Path::InFlight => Some(send(&bed, fault.effect, zero)?),
+    };
+    let rto = sent.as_ref().and_then(|event| match event.what {
+        What::Sending(_, rto_us) if rto_us > 0 => Some(Duration::from_micros(rto_us.into())),
+        _ => None,
+    });
+    let ground = shared.surroundings.ground(rto);
+    let expected = expect::expect(fault.effect, &cell.setting, cell.path, &ground);
+    let until = zero
+        + match expected {
+            Expected::Never(_) => WATCH,
+            Expected::Found { span: None, .. } => UNCLAIMED,
+            Expected::Found {
+                span: Some(span), ..
+            } => span.latest + GRACE,
+        };
+    let end = bed
+        .agent(bed.observer())
+        .wait(until, |event| matches!(event.what, What::Ended(..)))
+        .ok();
+    let facts = (fault.verify)(&bed)?;
+    let cause = end.as_ref().and_then(|event| match &event.what {
+        What::Ended(_, name) => Cause::ALL.into_iter().find(|cause| cause.name() == name),
+        _ => None,
+    });
+    let measured = end.as_ref().and_then(|end| {
+        let from = match expected {
+            Expected::Found { from, .. } => from,
+            Expected::Never(_) => Zero::Heard,
+        };
+        let from = origin(&bed, from, end.at(), zero, sent.as_ref());
+        Some(end.at().saturating_sub(from?))
+    });
+    let late = end.as_ref().map(|end| {
+        let since = end.at().saturating_sub(Duration::from_millis(300));
+        shared.lateness.worst(since, end.at())
+    });
+    let detected = end.is_some();
+    let planned = match expected {
+        Expected::Found { span, .. } => span,
+        Expected::Never(_) => None,
+    };
+    let standing = judge(
+        cell,
+        &expected,
+        detected.then_some(cause).flatten(),
+        detected,
+        measured,
+        &facts,
+        late.unwrap_or_default(),
+    );
+    Ok(Outcome {
+        cell: cell.clone(),
+        detected,
+        cause,
+        measured,
+        planned,
+        false_deaths: u32::from(detected && !fault.effect.is_death()),
+        standing,
+        retried: None,
+        facts,
+        zero,
+        records: bed.wire.log(|log| log.records().cloned().collect()),
+        events: events(&bed, zero),
+    })
+}
+
+/// The observer sends; what it told of it.
+fn send(bed: &Bed, effect: Effect, zero: Duration) -> Result<Event, LabError> {
+    bed.send(match effect {
+        Effect::WindowClosed => FLOOD,
+        _ => 10,
+    })?;
+    let sent = bed
+        .agent(bed.observer())
+        .wait(clock::now() + UNCLAIMED, |event| {
+            matches!(event.what, What::Sending(..)) && event.at() >= zero
+        });
+    sent.map_err(|_| LabError::other("the observer", "it does not send", None))
+}
+
+fn origin(
+    bed: &Bed,
+    from: Zero,
+    end: Duration,
+    zero: Duration,
+    sent: Option<&Event>,
+) -> Option<Duration> {
+    match from {
+        Zero::Heard => bed.heard(end),
+        Zero::Told => bed.told(zero),
+        Zero::Sent => sent.map(Event::at),
+        Zero::Byte => {
+            let events = bed.agent(bed.observer()).events();
+            let read = events
+                .iter()
+                .filter(|event| matches!(event.what, What::Received(_)) && event.at() <= end);
+            read.map(Event::at).max()
+        }
+    }
+}
+
+fn judge(
+    cell: &Cell,
+    expected: &Expected,
+    cause: Option<Cause>,
+    detected: bool,
+    measured: Option<Duration>,
+    facts: &[Fact],
+    late: Duration,
+) -> Standing {
+    let differs = |what: String| Standing::Differs(what);
+    let wanted = cell.expect.unwrap_or(match expected {
+        Expected::Never(_) => None,
+        Expected::Found { cause, .. } => Some(*cause),
+    });
+    match (wanted, detected) {
+        (None, true) => {
+            let cause = cause.map_or("an unknown cause", Cause::name);
+            return differs(format!("nobody was to notice, and it ended: {cause}"));
+        }
+        (Some(cause), false) => return differs(format!("not noticed; {cause} was expected")),
+        (Some(wanted), true) if cause != Some(wanted) => {
+            let cause = cause.map_or("an unknown cause", Cause::name);
+            return differs(format!("{cause} instead of {wanted}"));
+        }
+        _ => {}
+    }
+    if let Some((fact, _)) = facts.iter().find(|(_, holds)| !holds) {
+        return differs(format!("not so: {fact}"));
+    }
+    let Expected::Found {
+        span: Some(span), ..
+    } = expected
+    else {
+        return Standing::AsPlanned;
+    };
+    match measured {
+        None => differs("nothing to count its time from".to_owned()),
+        Some(time) if time < span.earliest => differs(format!(
+            "{} ms before its time",
+            (span.earliest - time).as_millis()
+        )),
+        Some(time) if time > span.latest => {
+            let over = time - span.latest;
+            // Only the machine's own lateness explains it, as far as that goes.
+            if over <= late * WAKES {
+                return Standing::HeldUp(late);
+            }
+            differs(format!("{:.1} ms late", over.as_secs_f64() * 1e3))
+        }
+        Some(_) => Standing::AsPlanned,
+    }
+}
+
+fn events(bed: &Bed, zero: Duration) -> Vec<(Duration, String)> {
+    let told = Side::BOTH.into_iter().flat_map(|side| {
+        let agent = bed.agent(side);
+        let name = agent.name().to_owned();
+        let events = agent.events().into_iter();
+        events.map(move |event| (event.at(), format!("{name} {}", event.what)))
+    });
+    let mut all: Vec<_> = told.collect();
+    all.push((zero, format!("fault: {}", bed.cell.fault.spec().summary)));
+    all.sort_by_key(|(at, _)| *at);
+    all
+}

@@ -1,0 +1,66 @@
+//! How late the machine lets this process run: a thread that sleeps and looks how much
+//! longer it took.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use crate::clock;
+use crate::sync::lock;
+
+/// How long the thread sleeps.
+const NAP: Duration = Duration::from_millis(5);
+/// What is not worth keeping.
+const LEAST: Duration = Duration::from_micros(500);
+/// Kept at most: at one a nap this is more than five minutes.
+const MOST: usize = 1 << 16;
+
+/// Watches while it lives.
+#[derive(Debug, Clone)]
+pub struct Lateness {
+    /// When a nap was to end, and by how much it was late.
+    seen: Arc<Mutex<VecDeque<(Duration, Duration)>>>,
+}
+
+impl Lateness {
+    /// Begins to watch.
+    #[must_use]
+    pub fn watch() -> Self {
+        let seen = Arc::<Mutex<VecDeque<(Duration, Duration)>>>::default();
+        let watched = Arc::downgrade(&seen);
+        let nap = move || {
+            ayt_sys::lab::exact_timers();
+            loop {
+                let due = clock::now() + NAP;
+                thread::sleep(NAP);
+                let late = clock::now().saturating_sub(due);
+                let Some(seen) = watched.upgrade() else {
+                    return;
+                };
+                if late >= LEAST {
+                    let mut seen = lock(&seen);
+                    if seen.len() == MOST {
+                        seen.pop_front();
+                    }
+                    seen.push_back((due, late));
+                }
+            }
+        };
+        // Without it nothing is excused.
+        let _ = thread::Builder::new()
+            .name("lateness".to_owned())
+            .spawn(nap);
+        Self { seen }
+    }
+
+    /// The greatest lateness in a stretch of time.
+    #[must_use]
+    pub fn worst(&self, from: Duration, until: Duration) -> Duration {
+        let seen = lock(&self.seen);
+        let within = seen
+            .iter()
+            .filter(|(due, late)| *due + *late >= from && *due <= until);
+        within.map(|(_, late)| *late).max().unwrap_or_default()
+    }
+}

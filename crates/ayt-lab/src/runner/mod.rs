@@ -1,0 +1,13 @@
+//! Runs cells: a fault, a detector, a path; and measures.
+
+mod bed;
+mod cell;
+mod lateness;
+mod pool;
+mod surroundings;
+
+pub use bed::Bed;
+pub use cell::{Outcome, Standing};
+pub use lateness::Lateness;
+pub use pool::{Progress, run};
+pub use surroundings::Surroundings;

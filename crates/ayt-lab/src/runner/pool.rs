@@ -1,0 +1,131 @@
+//! Many cells at once.
+
+use std::collections::VecDeque;
+use std::path::Path as FilePath;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use super::cell::{self, Outcome, Shared, Standing};
+use super::{Lateness, Surroundings};
+use crate::error::LabError;
+use crate::scenario::Cell;
+use crate::sync::lock;
+
+/// How many run at once: each is two small processes that wait most of the time.
+const AT_ONCE: usize = 32;
+/// How many of those that were held up run at once when the others are done.
+const AGAIN_AT_ONCE: usize = 4;
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Cells that are done.
+    pub done: usize,
+    /// All of them.
+    pub all: usize,
+    /// Some are run again, because the machine held them up.
+    pub again: bool,
+}
+
+/// Runs cells, many at once; the outcomes in the order of the cells. A cell that the
+/// machine has held up is run once more when the others are done. `stop` ends it early,
+/// with what there is by then. `program` is one whose main begins with
+/// [`main_if_subject`](crate::subjects::main_if_subject).
+///
+/// # Errors
+/// When no host can be made at all.
+pub fn run(
+    cells: &[Cell],
+    program: &FilePath,
+    stop: &AtomicBool,
+    mut progress: impl FnMut(Progress),
+) -> Result<Vec<Outcome>, LabError> {
+    let shared = Shared {
+        program,
+        surroundings: Surroundings::look()?,
+        lateness: Lateness::watch(),
+        making: Mutex::new(()),
+    };
+    let all = cells.len();
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; all];
+    let numbers = (0..all).collect();
+    batch(cells, numbers, AT_ONCE, &shared, stop, |number, outcome| {
+        if let Some(outcome) = outcome {
+            outcomes[number] = Some(outcome);
+        }
+        let done = outcomes.iter().flatten().count();
+        let again = false;
+        progress(Progress { done, all, again });
+    });
+    let held_up = |outcome: &Option<Outcome>| match outcome.as_ref()?.standing {
+        Standing::HeldUp(by) => Some(by),
+        _ => None,
+    };
+    let late: VecDeque<usize> = (0..all)
+        .filter(|number| held_up(&outcomes[*number]).is_some())
+        .collect();
+    let mut done = all - late.len();
+    let mut second: Vec<(usize, Outcome)> = Vec::new();
+    batch(
+        cells,
+        late,
+        AGAIN_AT_ONCE,
+        &shared,
+        stop,
+        |number, outcome| {
+            if let Some(outcome) = outcome {
+                second.push((number, outcome));
+                done += 1;
+            }
+            let again = true;
+            progress(Progress { done, all, again });
+        },
+    );
+    for (number, mut outcome) in second {
+        outcome.retried = held_up(&outcomes[number]);
+        outcomes[number] = Some(outcome);
+    }
+    Ok(outcomes.into_iter().flatten().collect())
+}
+
+/// Runs the cells of these numbers, `at_once` at a time; `done` is also called now and
+/// then without one.
+fn batch(
+    cells: &[Cell],
+    numbers: VecDeque<usize>,
+    at_once: usize,
+    shared: &Shared<'_>,
+    stop: &AtomicBool,
+    mut done: impl FnMut(usize, Option<Outcome>),
+) {
+    let workers = at_once.min(numbers.len());
+    let waiting = Mutex::new(numbers);
+    let (results, arriving) = channel();
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            let (waiting, results) = (&waiting, results.clone());
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let Some(number) = lock(waiting).pop_front() else {
+                        return;
+                    };
+                    let outcome = cell::run(&cells[number], shared);
+                    if results.send((number, outcome)).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(results);
+        loop {
+            match arriving.recv_timeout(Duration::from_millis(100)) {
+                Ok((number, outcome)) => done(number, Some(outcome)),
+                Err(RecvTimeoutError::Timeout) => done(0, None),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    });
+}
