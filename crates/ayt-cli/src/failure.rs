@@ -20,6 +20,15 @@ pub(crate) enum Failure {
     /// not do.
     #[error("{0}")]
     Usage(String),
+    /// There is nothing to build a lab on.
+    #[error(transparent)]
+    NoGround(#[from] ayt_lab::ground::NoGround),
+    /// The lab could not be built.
+    #[error(transparent)]
+    Lab(#[from] ayt_lab::LabError),
+    /// A scenario is wrong.
+    #[error(transparent)]
+    Scenario(#[from] ayt_lab::scenario::BadScenario),
     /// Standard output failed.
     #[error("standard output: {0}")]
     Output(#[from] io::Error),
@@ -38,7 +47,7 @@ impl Failure {
     pub(crate) fn exit(&self) -> ExitCode {
         match self {
             Self::Collect(CollectError::NoNamespace { .. }) => ExitCode::Failure,
-            Self::Collect(_) => ExitCode::Partial,
+            Self::Collect(_) | Self::NoGround(_) => ExitCode::Partial,
             _ => ExitCode::Failure,
         }
     }

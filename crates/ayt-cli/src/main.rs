@@ -24,6 +24,8 @@ use failure::Failure;
 use output::Output;
 
 fn main() -> std::process::ExitCode {
+    // The programs of the lab are this one: they come here first.
+    ayt_lab::subjects::main_if_subject();
     let cli = Cli::parse();
     let mut out = Output::new(cli.global.color, cli.global.width);
     let exit = run(&cli.command, &mut out).unwrap_or_else(|failure| {
@@ -41,6 +43,7 @@ fn run(command: &Command, out: &mut Output) -> Result<ExitCode, Failure> {
         Command::Arm(args) => commands::arm::run(args, out),
         Command::Reap(args) => commands::reap::run(args, out),
         Command::Plan(args) => commands::plan::run(args, out),
+        Command::Lab(args) => commands::lab::run(args, out),
         Command::Completions { shell } => commands::completions::run(*shell, out),
         Command::Man { dir } => commands::man::run(dir.as_deref(), out),
         Command::Docs { page } => commands::docs::run(*page, out),

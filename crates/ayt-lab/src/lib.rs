@@ -39,6 +39,7 @@
 //! Everything it makes is held by descriptors and threads of this process, and
 //! vanishes with it whatever way it ends: nothing is mounted, named or written.
 
+pub mod claims;
 pub mod clock;
 pub mod detectors;
 mod error;

@@ -3,6 +3,7 @@
 mod arm;
 mod doctor;
 mod filter;
+mod lab;
 mod list;
 mod plan;
 mod probe;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 pub(crate) use arm::ArmArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use filter::FilterArgs;
+pub(crate) use lab::{LabArgs, LabCommand};
 pub(crate) use list::{ListArgs, SortColumn};
 pub(crate) use plan::PlanArgs;
 pub(crate) use probe::{AskArgs, ProbeArgs};
@@ -139,6 +141,9 @@ pub(crate) enum Command {
     /// Say which settings find a dead peer in time, and what settings do
     #[command(long_about = plan::HELP)]
     Plan(PlanArgs),
+    /// Break connections on purpose and measure who notices, and when
+    #[command(long_about = lab::HELP)]
+    Lab(LabArgs),
     /// Print a completion script for a shell
     Completions {
         /// bash, elvish, fish, powershell or zsh

@@ -4,6 +4,7 @@ pub(crate) mod arm;
 pub(crate) mod completions;
 pub(crate) mod docs;
 pub(crate) mod doctor;
+pub(crate) mod lab;
 pub(crate) mod list;
 pub(crate) mod man;
 pub(crate) mod plan;

@@ -4,6 +4,7 @@
 
 mod arm;
 mod doctor;
+mod lab;
 mod list;
 mod parts;
 mod plan;
@@ -14,6 +15,7 @@ mod writer;
 
 pub(crate) use arm::armed;
 pub(crate) use doctor::{diagnosis, rule};
+pub(crate) use lab::cell;
 pub(crate) use list::row;
 pub(crate) use plan::{middlebox, plan};
 pub(crate) use probe::answer;

@@ -4,6 +4,7 @@ pub(crate) mod arm;
 pub(crate) mod cells;
 pub(crate) mod doctor;
 pub(crate) mod escape;
+pub(crate) mod lab;
 pub(crate) mod list;
 pub(crate) mod middleboxes;
 pub(crate) mod notes;

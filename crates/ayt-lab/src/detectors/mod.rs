@@ -189,7 +189,7 @@ mod tests {
             (Detector::Both, "2/1/2", "U="),
             (Detector::UserTimeout, "3s", "U="),
             (Detector::Heartbeat, "500ms/2", "B/M/C"),
-            (Detector::Heartbeat, "500ms/20/1s", "misses"),
+            (Detector::Heartbeat, "500ms/20/1s", "missed heartbeats"),
         ] {
             let error = detector.parse(text).unwrap_err();
             assert!(error.contains(word), "{text}: {error}");

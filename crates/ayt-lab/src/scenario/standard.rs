@@ -14,7 +14,20 @@ macro_rules! files {
 
 files! {
     "silent-drop.toml",
+    "drop-to-peer.toml",
+    "drop-from-peer.toml",
+    "carrier-peer.toml",
+    "carrier-own.toml",
+    "link-down-own.toml",
+    "icmp-host.toml",
+    "icmp-admin.toml",
+    "icmp-port.toml",
+    "router-reset.toml",
+    "crash.toml",
+    "shutdown.toml",
     "peer-killed.toml",
+    "peer-killed-unread.toml",
+    "peer-frozen.toml",
     "peer-rebooted.toml",
 }
 

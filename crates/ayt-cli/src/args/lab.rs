@@ -1,0 +1,79 @@
+//! `ayt lab`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::Json;
+
+pub(super) const HELP: &str = "\
+Breaks connections between real kernels on purpose and measures who notices, and \
+when, against what `ayt plan` promises.
+
+Each cell is two hosts of its own (network namespaces), joined by a wire that sees \
+every packet. A fault is inflicted; a detector watches in one of two programs; the \
+time until it notices must lie within the planner's. Nothing of this machine's own \
+network is touched, and everything vanishes with this program. It needs root, or a \
+system that allows ordinary users user namespaces.
+
+Without a FILE the standard set is run, in about a minute; `ayt lab list` shows it. \
+A FILE is a scenario: its fault, and who watches with which settings (the comments of \
+`ayt lab list --files` say how). `ayt lab claims` runs the set and prints what it \
+proves.";
+
+const EXAMPLES: &str = "\
+Examples:
+  ayt lab
+  ayt lab --fault silent-drop --cells
+  ayt lab --detector keepalive --detector both --json
+  ayt lab my-scenario.toml
+  ayt lab list
+  ayt lab claims
+
+Exit status: 0 everything as planned, 1 something differed, 2 usage, 3 no ground for
+a lab here.";
+
+/// Options of `ayt lab`.
+#[derive(Debug, Args)]
+#[command(
+    after_long_help = EXAMPLES,
+    override_usage = "ayt lab [FILE]... [OPTIONS]\n       ayt lab list [--files]\n       \
+                      ayt lab claims [OPTIONS]",
+    args_conflicts_with_subcommands = false,
+    disable_help_subcommand = true
+)]
+pub(crate) struct LabArgs {
+    /// Scenario files; without any, the standard set
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only cells of this fault; may be given again
+    #[arg(long, value_name = "NAME", global = true, help_heading = "Which cells")]
+    pub(crate) fault: Vec<String>,
+    /// Only cells of this detector; may be given again
+    #[arg(long, value_name = "NAME", global = true, help_heading = "Which cells")]
+    pub(crate) detector: Vec<String>,
+    /// Also those that need a minute or more
+    #[arg(long, global = true, help_heading = "Which cells")]
+    pub(crate) slow: bool,
+    /// Print a line for each cell, not only the matrix
+    #[arg(long, help_heading = "Output")]
+    pub(crate) cells: bool,
+    #[command(flatten)]
+    pub(crate) json: Json,
+    /// Something else than to run.
+    #[command(subcommand)]
+    pub(crate) command: Option<LabCommand>,
+}
+
+/// What else there is.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LabCommand {
+    /// Show faults, detectors and the standard set
+    List {
+        /// Print the scenario files of the standard set
+        #[arg(long)]
+        files: bool,
+    },
+    /// Run the set and say what it proves
+    Claims,
+}

@@ -1,0 +1,112 @@
+//! `ayt lab`.
+
+use std::path::Path;
+
+use ayt_lab::detectors::Detector;
+use ayt_lab::faults::Fault;
+use ayt_lab::runner::{self, Outcome, Standing};
+use ayt_lab::scenario::{self, Cell};
+use ayt_lab::{clock, ground};
+
+use super::stop::Stop;
+use crate::args::{LabArgs, LabCommand};
+use crate::exit::ExitCode;
+use crate::failure::Failure;
+use crate::json;
+use crate::output::Output;
+use crate::output::progress::Progress;
+use crate::text;
+
+/// Runs, or lists, or says what is proved.
+pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure> {
+    if let Some(LabCommand::List { files }) = args.command {
+        out.print(|out, page| match files {
+            true => text::lab::files(out),
+            false => text::lab::list(out, page),
+        })?;
+        return Ok(ExitCode::Healthy);
+    }
+    let cells = chosen(args)?;
+    // Before anything starts a thread.
+    ground::take()?;
+    let stop = Stop::watch();
+    let began = clock::now();
+    let outcomes = measure(&cells, &stop, out)?;
+    let took = clock::now().saturating_sub(began);
+    out.print(|out, page| {
+        if args.json.json {
+            return outcomes.iter().try_for_each(|outcome| {
+                json::cell(out.buffer(), outcome);
+                out.row_done()
+            });
+        }
+        match args.command {
+            Some(LabCommand::Claims) => text::lab::claims(out, page, &outcomes),
+            _ => text::lab::write(out, page, &outcomes, args.cells, took),
+        }
+    })?;
+    if let Some(exit) = stop.exit() {
+        return Ok(exit);
+    }
+    let differs = |outcome: &Outcome| outcome.standing != Standing::AsPlanned;
+    Ok(ExitCode::of_look(outcomes.iter().any(differs), false))
+}
+
+fn chosen(args: &LabArgs) -> Result<Vec<Cell>, Failure> {
+    let known = |what: &str, name: &String, names: Vec<&str>| match names.contains(&name.as_str()) {
+        true => Ok(()),
+        false => Err(Failure::Usage(format!(
+            "no {what} is called `{name}`; there are {}",
+            names.join(", ")
+        ))),
+    };
+    for name in &args.fault {
+        let names = Fault::ALL.iter().map(|fault| fault.name()).collect();
+        known("fault", name, names)?;
+    }
+    for name in &args.detector {
+        let names = Detector::ALL.into_iter().map(Detector::name).collect();
+        known("detector", name, names)?;
+    }
+    let mut cells = Vec::new();
+    for file in &args.files {
+        let path = file.display().to_string();
+        let text = std::fs::read_to_string(file).map_err(|error| Failure::File {
+            path: path.clone(),
+            error,
+        })?;
+        cells.extend(scenario::parse(&path, &text)?);
+    }
+    if args.files.is_empty() {
+        cells = scenario::standard()?;
+        cells.retain(|cell| args.slow || !cell.slow);
+    }
+    let wanted = |names: &[String], name: &str| names.is_empty() || names.iter().any(|n| n == name);
+    cells.retain(|cell| {
+        wanted(&args.fault, cell.fault.name()) && wanted(&args.detector, cell.detector.name())
+    });
+    if cells.is_empty() {
+        let why = "no cell of the set is of that fault and detector; `ayt lab list` shows all";
+        return Err(Failure::Usage(why.to_owned()));
+    }
+    Ok(cells)
+}
+
+fn measure(cells: &[Cell], stop: &Stop, out: &Output) -> Result<Vec<Outcome>, Failure> {
+    let mut line = Progress::new(out);
+    let outcomes = runner::run(
+        cells,
+        Path::new("/proc/self/exe"),
+        stop.flag(),
+        |progress| {
+            line.show(|| {
+                let again = match progress.again {
+                    true => ", some once more: the machine was busy",
+                    false => "",
+                };
+                format!("{} of {} cells{again}", progress.done, progress.all)
+            });
+        },
+    )?;
+    Ok(outcomes)
+}

@@ -1,0 +1,56 @@
+//! A row of `ayt lab --json`: one cell.
+
+use ayt_lab::runner::{Outcome, Standing};
+use ayt_lab::scenario::path_name;
+
+use super::Json;
+
+/// Appends the row and its line end.
+pub(crate) fn cell(out: &mut Vec<u8>, outcome: &Outcome) {
+    let cell = &outcome.cell;
+    Json::new(out).object(|json| {
+        json.key("fault").string(cell.fault.name());
+        json.key("detector").string(cell.detector.name());
+        json.key("settings").string(&cell.settings);
+        json.key("path").string(path_name(cell.path));
+        json.key("seed").number(cell.seed);
+        json.key("detected").boolean(outcome.detected);
+        json.key("cause")
+            .optional_string(outcome.cause.map(ayt_core::cause::Cause::name));
+        match outcome.measured {
+            Some(time) => json.key("measured_s").seconds(time),
+            None => json.key("measured_s").null(),
+        }
+        match outcome.planned {
+            Some(span) => json.key("planned_s").array(|json| {
+                json.seconds(span.earliest);
+                // Outwards: the writer rounds down.
+                json.seconds(span.latest + std::time::Duration::from_nanos(999_999));
+            }),
+            None => json.key("planned_s").null(),
+        }
+        json.key("false_deaths").number(outcome.false_deaths);
+        json.key("as_planned")
+            .boolean(outcome.standing == Standing::AsPlanned);
+        let (differs, held_up) = match &outcome.standing {
+            Standing::AsPlanned => (None, None),
+            Standing::Differs(why) | Standing::Failed(why) => (Some(why.as_str()), None),
+            Standing::HeldUp(by) => (Some("held up"), Some(*by)),
+        };
+        json.key("differs").optional_string(differs);
+        match held_up.or(outcome.retried) {
+            Some(by) => json.key("held_up_s").seconds(by),
+            None => json.key("held_up_s").null(),
+        }
+        json.key("retried").boolean(outcome.retried.is_some());
+        json.key("facts").array(|json| {
+            for (fact, holds) in &outcome.facts {
+                json.object(|json| {
+                    json.key("fact").string(fact);
+                    json.key("holds").boolean(*holds);
+                });
+            }
+        });
+    });
+    out.push(b'\n');
+}
