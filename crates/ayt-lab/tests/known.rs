@@ -102,7 +102,19 @@ fn everything_is_as_planned() -> Done {
     let wrong: Vec<String> = outcomes
         .iter()
         .filter(|outcome| outcome.standing != Standing::AsPlanned)
-        .map(line)
+        .map(|outcome| {
+            let story = outcome.events.iter().map(|(at, what)| (*at, what.clone()));
+            let packets = outcome
+                .records
+                .iter()
+                .map(|record| (record.at, record.to_string()));
+            let mut story: Vec<_> = story.chain(packets).collect();
+            story.sort();
+            let story = story
+                .iter()
+                .map(|(at, what)| format!("    {at:?} {what}\n"));
+            format!("{}\n{}", line(outcome), story.collect::<String>())
+        })
         .collect();
     match wrong.is_empty() {
         true => Ok(()),

@@ -69,6 +69,18 @@ impl SocketAtEnd {
     }
 }
 
+impl SocketAtEnd {
+    /// A timer gave up though the peer had answered everything: only a user timeout
+    /// does that, when the peer's window stays closed (`tcp_probe_timer`; each answer
+    /// takes the count of unanswered probes back to 0).
+    const fn gave_up_waiting(&self) -> Option<Cause> {
+        match self.keepalive.user_timeout_ms {
+            0 => None,
+            _ => Some(Cause::UserTimeout),
+        }
+    }
+}
+
 impl Cause {
     /// The cause of an end that showed as an error of a read or a write. `None`
     /// for what ends nothing: "no data now" (`EAGAIN`) and an interrupted call.
@@ -109,7 +121,7 @@ impl EndFacts {
             Sign::Reset => Cause::PeerReset,
             Sign::TimedOut => self
                 .socket
-                .and_then(|socket| socket.gave_up())
+                .and_then(|socket| socket.gave_up().or_else(|| socket.gave_up_waiting()))
                 .unwrap_or(Cause::TimedOut),
             Sign::Keepalive => Cause::KeepaliveTimeout,
             Sign::Unreachable => Cause::Unreachable,

@@ -107,15 +107,16 @@ impl Detector {
 }
 
 impl Setting {
-    /// As the planner knows it.
+    /// As the planner knows it; `learnt` is the silence at which a detector that
+    /// learns was to suspect its peer, where that is known.
     #[must_use]
-    pub fn planned(&self) -> plan::Detector {
+    pub fn planned(&self, learnt: Option<Duration>) -> plan::Detector {
         match *self {
             Self::Kernel(effective) => plan::Detector::Kernel(effective),
             Self::Heartbeat(terms) => plan::Detector::Heartbeat(terms),
             Self::Accrual(_, terms) => plan::Detector::Accrual {
                 terms,
-                overdue: None,
+                overdue: learnt,
             },
         }
     }

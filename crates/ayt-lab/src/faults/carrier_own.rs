@@ -5,6 +5,6 @@ use super::{Effect, Spec, fault};
 pub(super) const SPEC: Spec = fault(
     "carrier-own",
     "the own device loses its carrier",
-    Effect::Silence,
+    Effect::OwnLink,
     |bed| bed.wire.carrier(bed.observer(), false),
 );

@@ -11,6 +11,8 @@ pub enum Effect {
     /// where nothing is in flight; with data in flight it is the reason that an end by
     /// user timeout gives (RFC 5461; `tcp_v4_err`).
     Unreachable,
+    /// As silence, and what is sent does not even leave this host.
+    OwnLink,
     /// Nothing comes any more; whatever is sent next is answered with RST.
     ResetOnNext,
     /// The end is told at once.

@@ -43,9 +43,15 @@ pub enum Zero {
     Told,
 }
 
-/// What must be seen of a fault with a detector.
+/// What must be seen of a fault with a detector; `learnt` as for [`Setting::planned`].
 #[must_use]
-pub fn expect(effect: Effect, setting: &Setting, path: Path, ground: &Ground) -> Expected {
+pub fn expect(
+    effect: Effect,
+    setting: &Setting,
+    path: Path,
+    ground: &Ground,
+    learnt: Option<Duration>,
+) -> Expected {
     match effect {
         Effect::Harmless => Expected::Never("the peer lives"),
         Effect::Told(cause) => Expected::Found {
@@ -53,8 +59,8 @@ pub fn expect(effect: Effect, setting: &Setting, path: Path, ground: &Ground) ->
             from: Zero::Told,
             span: Some(within(TRIP)),
         },
-        Effect::Silence => silence(setting, path, ground),
-        Effect::Unreachable => match (silence(setting, path, ground), path) {
+        Effect::Silence => silence(setting, path, ground, learnt),
+        Effect::Unreachable => match (silence(setting, path, ground, learnt), path) {
             // The end is the user timeout's, the reason the router's; each message
             // also takes a backoff back, so that the planner's time does not hold.
             (Expected::Found { from, .. }, Path::InFlight) if setting.kernel().is_some() => {
@@ -66,10 +72,23 @@ pub fn expect(effect: Effect, setting: &Setting, path: Path, ground: &Ground) ->
             }
             (other, _) => other,
         },
-        Effect::ResetOnNext => reset_on_next(setting, path, ground),
+        Effect::OwnLink => match (silence(setting, path, ground, learnt), path) {
+            // What cannot even be sent is tried again every half second, and the user
+            // timeout counts from the first that was (`tcp_retransmit_timer`,
+            // TCP_RESOURCE_PROBE_INTERVAL): later than the planner's time.
+            (Expected::Found { cause, from, .. }, Path::InFlight) if setting.kernel().is_some() => {
+                Expected::Found {
+                    cause,
+                    from,
+                    span: None,
+                }
+            }
+            (other, _) => other,
+        },
+        Effect::ResetOnNext => reset_on_next(setting, path, ground, learnt),
         Effect::Frozen => match setting {
             Setting::Kernel(_) => Expected::Never("the peer's kernel answers for it"),
-            _ => silence(setting, Path::Idle, ground),
+            _ => silence(setting, Path::Idle, ground, learnt),
         },
         Effect::WindowClosed => match setting {
             Setting::Kernel(Effective {
@@ -85,8 +104,8 @@ pub fn expect(effect: Effect, setting: &Setting, path: Path, ground: &Ground) ->
     }
 }
 
-fn silence(setting: &Setting, path: Path, ground: &Ground) -> Expected {
-    let found = plan::expect(&setting.planned(), path, ground);
+fn silence(setting: &Setting, path: Path, ground: &Ground, learnt: Option<Duration>) -> Expected {
+    let found = plan::expect(&setting.planned(learnt), path, ground);
     let Some(span) = found.span() else {
         return Expected::Never("nothing watches the peer");
     };
@@ -115,7 +134,12 @@ fn silence(setting: &Setting, path: Path, ground: &Ground) -> Expected {
 /// A lab does not wait for that.
 const LONG: Duration = Duration::from_secs(600);
 
-fn reset_on_next(setting: &Setting, path: Path, ground: &Ground) -> Expected {
+fn reset_on_next(
+    setting: &Setting,
+    path: Path,
+    ground: &Ground,
+    learnt: Option<Duration>,
+) -> Expected {
     let cause = Cause::PeerReset;
     if path == Path::InFlight {
         return Expected::Found {
@@ -132,7 +156,7 @@ fn reset_on_next(setting: &Setting, path: Path, ground: &Ground) -> Expected {
         Setting::Kernel(_) => return Expected::Never("nothing is sent that could be answered"),
         Setting::Heartbeat(terms) => (overdue(terms, ground), Zero::Byte),
         Setting::Accrual(_, terms) => {
-            let span = plan::expect(&setting.planned(), path, ground).span();
+            let span = plan::expect(&setting.planned(learnt), path, ground).span();
             let challenge = terms.challenge();
             let span = span.map(|span| Span {
                 earliest: span.earliest.saturating_sub(challenge),

@@ -8,7 +8,7 @@ use crate::clock;
 pub(super) const SPEC: Spec = fault(
     "link-down-own",
     "the own device is set down: route and addresses go",
-    Effect::Silence,
+    Effect::OwnLink,
     |bed| {
         let device = bed.wire.device();
         bed.host(bed.observer()).with_netns(|ns| {

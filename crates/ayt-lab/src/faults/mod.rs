@@ -43,12 +43,27 @@ faults! {
     icmp_admin => IcmpAdmin,
     icmp_port => IcmpPort,
     router_reset => RouterReset,
+    nat_silent => NatSilent,
+    nat_reset => NatReset,
+    balancer_reset => BalancerReset,
+    balancer_told => BalancerTold,
     crash => Crash,
     shutdown => Shutdown,
     peer_killed => PeerKilled,
     peer_killed_unread => PeerKilledUnread,
+    linger_zero => LingerZero,
     peer_frozen => PeerFrozen,
     peer_rebooted => PeerRebooted,
+    restarts => Restarts,
+    never_accepts => NeverAccepts,
+    never_closes => NeverCloses,
+    last_ack => LastAck,
+    fin_wait_2 => FinWait2,
+    time_wait => TimeWait,
+    slow_reader => SlowReader,
+    late_heartbeat => LateHeartbeat,
+    loss => Loss,
+    jitter => Jitter,
 }
 
 use std::time::Duration;
@@ -56,9 +71,13 @@ use std::time::Duration;
 pub use effect::Effect;
 pub use expect::{Expected, Zero};
 
+use crate::detectors::Setting;
 use crate::error::LabError;
+use crate::host::Host;
 use crate::packet::Side;
 use crate::runner::Bed;
+use crate::scenario::Cell;
+use crate::wire::Wire;
 
 /// What a fault's file says of it.
 #[derive(Debug, Clone, Copy)]
@@ -69,12 +88,16 @@ pub struct Spec {
     pub summary: &'static str,
     /// What it is to the side that watches.
     pub effect: Effect,
+    /// Detectors that keep it from happening at all: then it is harmless.
+    pub prevented: fn(&Setting) -> bool,
+    /// What a scenario may set of it.
+    pub takes: &'static [&'static str],
     /// Who watches: A is the server, B the client.
     pub observer: Side,
     /// What the programs do.
     pub manners: Manners,
     /// Puts things in place before there is a connection.
-    pub ready: fn(&Bed) -> Result<(), LabError>,
+    pub ready: fn(&Ready<'_>) -> Result<(), LabError>,
     /// Breaks it; returns its time zero.
     pub inflict: fn(&Bed) -> Result<Duration, LabError>,
     /// What must be seen besides, when it is over: a sentence, and whether it holds.
@@ -83,6 +106,17 @@ pub struct Spec {
 
 /// A sentence, and whether it holds.
 pub type Fact = (String, bool);
+
+/// What there is before the connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Ready<'a> {
+    /// The wire.
+    pub wire: &'a Wire,
+    /// Server and client.
+    pub hosts: &'a [Host; 2],
+    /// What is to be done.
+    pub cell: &'a Cell,
+}
 
 /// What the programs at both ends do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,6 +147,8 @@ const fn fault(
         name,
         summary,
         effect,
+        prevented: |_| false,
+        takes: &[],
         observer: Side::A,
         manners: GOOD,
         ready: |_| Ok(()),
@@ -140,11 +176,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_fault_has_a_scenario_that_agrees_with_it() {
+        let cells = crate::scenario::standard().unwrap();
+        let ground = crate::runner::Surroundings::default().ground(None);
+        for fault in Fault::ALL {
+            assert!(cells.iter().any(|cell| cell.fault == *fault), "{fault:?}");
+        }
+        for cell in cells {
+            let (effect, setting) = (cell.effect(), &cell.setting);
+            let derived = match expect::expect(effect, setting, cell.path, &ground, None) {
+                Expected::Never(_) => None,
+                Expected::Found { cause, .. } => Some(cause),
+            };
+            assert_eq!(cell.expect, Some(derived), "{cell:?}");
+        }
+    }
+
+    #[test]
     fn names_are_plain_words_and_each_is_found() {
         for fault in Fault::ALL {
             let name = fault.name();
             assert!(
-                name.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
+                name.chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
                 "{name}"
             );
             assert_eq!(Fault::named(name), Some(*fault));

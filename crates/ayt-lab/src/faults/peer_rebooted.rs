@@ -6,5 +6,5 @@ pub(super) const SPEC: Spec = fault(
     "peer-rebooted",
     "the peer's host loses its power and is back at once",
     Effect::ResetOnNext,
-    |bed| Ok(bed.host(bed.peer()).reboot()?.silenced_at),
+    |bed| bed.reboot_peer(),
 );

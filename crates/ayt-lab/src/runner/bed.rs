@@ -1,23 +1,24 @@
 //! Two hosts, a wire, a server and a client, and a connection between them.
 
 use std::net::SocketAddr;
-use std::path::Path as FilePath;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::clock;
 use crate::error::LabError;
-use crate::faults::Spec as FaultSpec;
+use crate::faults::{Ready, Spec as FaultSpec};
 use crate::host::Host;
-use crate::packet::{Direction, Side};
+use crate::log::Record;
+use crate::packet::Side;
 use crate::scenario::Cell;
-use crate::stage::{Code, Cut, Unreachable, Ways};
 use crate::subjects::{Agent, Part, Spec, What};
-use crate::wire::{Place, Wire};
+use crate::wire::Wire;
 
 /// For what happens at once, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// The server's port.
-const PORT: u16 = 7000;
+pub(super) const PORT: u16 = 7000;
 /// A delayed acknowledgement waits for 40 ms.
 const QUIET: Duration = Duration::from_millis(60);
 
@@ -30,6 +31,9 @@ pub struct Bed {
     pub cell: Cell,
     hosts: [Host; 2],
     agents: [Agent; 2],
+    /// Clients that came later.
+    pub(super) later: Mutex<Vec<Agent>>,
+    pub(super) program: PathBuf,
 }
 
 impl Bed {
@@ -42,6 +46,11 @@ impl Bed {
         let server = subject(cell, fault, Side::A, listen);
         let server = Agent::start(&hosts[0], program, &server)?;
         seen(&server, |what| matches!(what, What::Listening(_)))?;
+        (fault.ready)(&Ready {
+            wire: &wire,
+            hosts: &hosts,
+            cell,
+        })?;
         let client = subject(cell, fault, Side::B, listen);
         let client = Agent::start(&hosts[1], program, &client)?;
         let bed = Self {
@@ -49,8 +58,9 @@ impl Bed {
             cell: cell.clone(),
             hosts,
             agents: [server, client],
+            later: Mutex::default(),
+            program: program.to_owned(),
         };
-        (fault.ready)(&bed)?;
         bed.introduce(fault)?;
         Ok(bed)
     }
@@ -74,6 +84,18 @@ impl Bed {
             self.agent(from).order("send 5")?;
             if reads(to) && (to == Side::B || fault.manners.accepts) {
                 seen(self.agent(to), heard)?;
+            }
+        }
+        if !fault.manners.peer_reads {
+            // It must have it, unread.
+            let to = self.peer();
+            let arrived = |record: &Record| {
+                record.direction.receiver() == to
+                    && record.tcp().is_some_and(|tcp| tcp.payload > 0)
+                    && record.delivered_at().is_some()
+            };
+            if self.wire.wait_for(0, PATIENCE, arrived).is_none() {
+                return Err(LabError::other("the peer", "nothing reaches it", None));
             }
         }
         if self.cell.setting.beat().is_none() {
@@ -134,34 +156,34 @@ impl Bed {
         Ok(at)
     }
 
-    /// A router before the peer answers all that goes there, and nothing comes from it.
-    ///
-    /// # Errors
-    /// When the wire has ended.
-    pub fn unreachable(&self, code: Code) -> Result<Duration, LabError> {
-        let to_peer = Direction::from(self.observer());
-        let stage = Unreachable::new(Ways::Only(to_peer), code, self.wire.router());
-        let changed = self.wire.change(move |chain, _| {
-            chain.insert(Place::NextToB, stage);
-            chain.insert(Place::NextToB, Cut::one_way(to_peer.back()));
-        })?;
-        Ok(changed.at)
-    }
-
     /// Lets the observer send.
     pub(super) fn send(&self, bytes: usize) -> Result<(), LabError> {
         self.agent(self.observer()).order(&format!("send {bytes}"))
     }
 
-    /// The last segment that reached the observer until `until`.
+    /// The peer of the connection that is watched, as the observer knows it.
+    fn remote(&self) -> Option<SocketAddr> {
+        let events = self.agent(self.observer()).events();
+        events.iter().find_map(|event| match event.what {
+            What::Connected(_, remote) if event.connection == 0 => Some(remote),
+            _ => None,
+        })
+    }
+
+    /// The last segment of the connection that reached the observer until `until`.
     pub(super) fn heard(&self, until: Duration) -> Option<Duration> {
         let to = self.observer();
+        let remote = self.remote()?;
+        let is_heard = |record: &&Record| {
+            let from = record.delivered_summary().flow().map(|flow| flow.source);
+            record.direction.receiver() == to
+                && from == Some(remote)
+                && record.tcp().is_some_and(|tcp| !tcp.flags.rst)
+        };
         self.wire.log(|log| {
-            let arrived = log.records().rev().filter(|record| {
-                record.direction.receiver() == to && record.tcp().is_some_and(|tcp| !tcp.flags.rst)
-            });
+            let arrived = log.records().rev().filter(is_heard);
             arrived
-                .filter_map(crate::log::Record::delivered_at)
+                .filter_map(Record::delivered_at)
                 .find(|at| *at <= until)
         })
     }
@@ -176,13 +198,13 @@ impl Bed {
                     && record.tcp().is_some_and(|tcp| last(&tcp.flags))
             });
             arrived
-                .filter_map(crate::log::Record::delivered_at)
+                .filter_map(Record::delivered_at)
                 .find(|at| *at >= since)
         })
     }
 }
 
-fn subject(cell: &Cell, fault: &FaultSpec, side: Side, server: SocketAddr) -> Spec {
+pub(super) fn subject(cell: &Cell, fault: &FaultSpec, side: Side, server: SocketAddr) -> Spec {
     let watches = side == fault.observer;
     let beat = cell.setting.beat().filter(|_| !watches);
     let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
@@ -202,7 +224,7 @@ fn subject(cell: &Cell, fault: &FaultSpec, side: Side, server: SocketAddr) -> Sp
     }
 }
 
-fn seen(agent: &Agent, wanted: impl Fn(&What) -> bool) -> Result<(), LabError> {
+pub(super) fn seen(agent: &Agent, wanted: impl Fn(&What) -> bool) -> Result<(), LabError> {
     let found = agent.wait(clock::now() + PATIENCE, |event| {
         wanted(&event.what) || matches!(event.what, What::Failed(_))
     });

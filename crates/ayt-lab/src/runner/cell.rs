@@ -9,11 +9,12 @@ use ayt_core::keepalive::Span;
 use ayt_core::plan::Path;
 
 use super::bed::Bed;
+use super::lateness::waited_for_cpu;
 use super::{Lateness, Surroundings};
 use crate::clock;
 use crate::error::LabError;
 use crate::faults::{Effect, Expected, Fact, Zero, expect};
-use crate::log::Record;
+use crate::log::{Fate, Record};
 use crate::packet::Side;
 use crate::scenario::Cell;
 use crate::subjects::{Event, What};
@@ -107,18 +108,21 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
         let _one = lock(&shared.making);
         Bed::make(cell, shared.program)?
     };
-    let fault = cell.fault.spec();
+    let (fault, effect) = (cell.fault.spec(), cell.effect());
     let zero = (fault.inflict)(&bed)?;
+    let pid = bed.agent(bed.observer()).process().pid();
+    let waited_before = waited_for_cpu(pid);
     let sent = match cell.path {
         Path::Idle => None,
-        Path::InFlight => Some(send(&bed, fault.effect, zero)?),
+        Path::InFlight => Some(send(&bed, effect, zero)?),
     };
     let rto = sent.as_ref().and_then(|event| match event.what {
         What::Sending(_, rto_us) if rto_us > 0 => Some(Duration::from_micros(rto_us.into())),
         _ => None,
     });
     let ground = shared.surroundings.ground(rto);
-    let expected = expect::expect(fault.effect, &cell.setting, cell.path, &ground);
+    let plan = |learnt| expect::expect(effect, &cell.setting, cell.path, &ground, learnt);
+    let expected = plan(None);
     let until = zero
         + match expected {
             Expected::Never(_) => WATCH,
@@ -129,8 +133,11 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
         };
     let end = bed
         .agent(bed.observer())
-        .wait(until, |event| matches!(event.what, What::Ended(..)))
+        .wait(until, |event| {
+            event.connection == 0 && matches!(event.what, What::Ended(..))
+        })
         .ok();
+    let expected = plan(learnt(&bed));
     let facts = (fault.verify)(&bed)?;
     let cause = end.as_ref().and_then(|event| match &event.what {
         What::Ended(_, name) => Cause::ALL.into_iter().find(|cause| cause.name() == name),
@@ -145,8 +152,13 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
         Some(end.at().saturating_sub(from?))
     });
     let late = end.as_ref().map(|end| {
-        let since = end.at().saturating_sub(Duration::from_millis(300));
-        shared.lateness.worst(since, end.at())
+        let waited = waited_for_cpu(pid).saturating_sub(waited_before);
+        let wire = match cell.fault.spec().takes {
+            [] => wire_late(&bed, zero),
+            // It is late on purpose.
+            _ => Duration::ZERO,
+        };
+        waited.max(wire).max(shared.lateness.worst(zero, end.at()))
     });
     let detected = end.is_some();
     let planned = match expected {
@@ -168,7 +180,7 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
         cause,
         measured,
         planned,
-        false_deaths: u32::from(detected && !fault.effect.is_death()),
+        false_deaths: u32::from(detected && !effect.is_death()),
         standing,
         retried: None,
         facts,
@@ -192,6 +204,28 @@ fn send(bed: &Bed, effect: Effect, zero: Duration) -> Result<Event, LabError> {
     sent.map_err(|_| LabError::other("the observer", "it does not send", None))
 }
 
+/// The longest time that a packet was on the wire: nothing there takes time but the
+/// machine.
+fn wire_late(bed: &Bed, since: Duration) -> Duration {
+    let on_it = |record: &Record| match record.fate {
+        Fate::Delivered { at } | Fate::Dropped { at, .. } => at.saturating_sub(record.at),
+        Fate::UnderWay => Duration::ZERO,
+    };
+    bed.wire.log(|log| {
+        let records = log.records().filter(|record| record.at >= since);
+        records.map(on_it).max().unwrap_or_default()
+    })
+}
+
+/// The silence at which a learning detector suspected its peer.
+fn learnt(bed: &Bed) -> Option<Duration> {
+    let events = bed.agent(bed.observer()).events();
+    events.iter().rev().find_map(|event| match event.what {
+        What::Suspects(ns) if event.connection == 0 => Some(Duration::from_nanos(ns)),
+        _ => None,
+    })
+}
+
 fn origin(
     bed: &Bed,
     from: Zero,
@@ -207,7 +241,9 @@ fn origin(
             let events = bed.agent(bed.observer()).events();
             let read = events
                 .iter()
-                .filter(|event| matches!(event.what, What::Received(_)) && event.at() <= end);
+                .filter(|event| event.connection == 0 && event.at() <= end)
+                // A detector listens from the beginning.
+                .filter(|event| matches!(event.what, What::Received(_) | What::Connected(..)));
             read.map(Event::at).max()
         }
     }

@@ -64,3 +64,14 @@ impl Lateness {
         within.map(|(_, late)| *late).max().unwrap_or_default()
     }
 }
+
+/// How long the threads of a process have been ready to run and were not, so far
+/// (`run_delay` of /proc/PID/task/*/schedstat).
+pub(super) fn waited_for_cpu(pid: u32) -> Duration {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task"));
+    let waited = tasks.into_iter().flatten().flatten().filter_map(|task| {
+        let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        text.split_whitespace().nth(1)?.parse::<u64>().ok()
+    });
+    Duration::from_nanos(waited.sum())
+}

@@ -1,8 +1,10 @@
 //! Runs cells: a fault, a detector, a path; and measures.
 
+mod acts;
 mod bed;
 mod cell;
 mod lateness;
+mod looks;
 mod pool;
 mod surroundings;
 

@@ -10,7 +10,7 @@ use crate::error::LabError;
 use crate::host::Host;
 
 /// The kernel that the lab's hosts have.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Surroundings {
     kernel: Kernel,
 }

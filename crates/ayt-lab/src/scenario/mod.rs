@@ -10,6 +10,7 @@
 //! settings = "2/1/2"            # the notation of the detector; optional
 //! path = "idle"                 # or "in-flight": data is sent after the fault; optional
 //! seed = 1                      # of dice, where there are any; optional
+//! loss = "5%"                   # for the faults that take it: loss, delay, jitter
 //! slow = false                  # it needs a minute or more; optional
 //! expect = "keepalive_timeout"  # a cause, or "alive": nobody notices; optional
 //! ```
@@ -21,11 +22,13 @@ mod bad;
 mod parse;
 mod standard;
 
+use std::time::Duration;
+
 use ayt_core::cause::Cause;
 use ayt_core::plan::Path;
 
 use crate::detectors::{Detector, Setting};
-use crate::faults::Fault;
+use crate::faults::{Effect, Fault};
 
 pub use bad::BadScenario;
 pub use parse::parse;
@@ -46,12 +49,37 @@ pub struct Cell {
     pub path: Path,
     /// Of the dice.
     pub seed: u64,
+    /// What the path does to packets, for faults that take it.
+    pub trouble: Trouble,
     /// It needs a minute or more.
     pub slow: bool,
     /// The cause that must be told, or nothing at all; `None`: as the planner has it.
     pub expect: Option<Option<Cause>>,
     /// Rows of the scope that it shows.
     pub shows: Vec<String>,
+}
+
+/// What the path does to packets.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Trouble {
+    /// The share that is lost, 0 to 1.
+    pub loss: Option<f64>,
+    /// How long each takes.
+    pub delay: Option<Duration>,
+    /// And up to so much more.
+    pub jitter: Option<Duration>,
+}
+
+impl Cell {
+    /// What the fault is to this detector.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        let spec = self.fault.spec();
+        match (spec.prevented)(&self.setting) {
+            true => Effect::Harmless,
+            false => spec.effect,
+        }
+    }
 }
 
 /// The word for a path in scenarios, text and JSON.

@@ -1,13 +1,15 @@
 //! Reads scenario files.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use ayt_core::cause::Cause;
-use ayt_core::plan::Path;
+use ayt_core::duration;
+use ayt_core::plan::{Loss, Path};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{BadScenario, Cell};
+use super::{BadScenario, Cell, Trouble};
 use crate::detectors::Detector;
 use crate::faults::{Effect, Fault};
 
@@ -27,6 +29,9 @@ struct Run {
     settings: Option<Spanned<String>>,
     path: Option<Spanned<String>>,
     seed: Option<Spanned<i64>>,
+    loss: Option<Spanned<String>>,
+    delay: Option<Spanned<String>>,
+    jitter: Option<Spanned<String>>,
     #[serde(default)]
     slow: bool,
     expect: Option<Spanned<String>>,
@@ -66,6 +71,9 @@ fn cell(fault: Fault, run: &Spanned<Run>) -> Result<Cell, Wrong> {
         settings,
         path,
         seed,
+        loss,
+        delay,
+        jitter,
         slow,
         expect,
     } = run.get_ref();
@@ -113,6 +121,21 @@ fn cell(fault: Fault, run: &Spanned<Run>) -> Result<Cell, Wrong> {
             Some(Some(named("cause", expect, by_name, names)?))
         }
     };
+    let takes = |name: &str, value: &Option<Spanned<String>>| match value {
+        Some(value) if !fault.spec().takes.contains(&name) => {
+            let why = format!("`{}` takes no `{name}`", fault.name());
+            Err((value.span(), why))
+        }
+        _ => Ok(()),
+    };
+    takes("loss", loss)?;
+    takes("delay", delay)?;
+    takes("jitter", jitter)?;
+    let trouble = Trouble {
+        loss: loss.as_ref().map(share).transpose()?,
+        delay: delay.as_ref().map(time).transpose()?,
+        jitter: jitter.as_ref().map(time).transpose()?,
+    };
     Ok(Cell {
         fault,
         detector: kind,
@@ -120,6 +143,7 @@ fn cell(fault: Fault, run: &Spanned<Run>) -> Result<Cell, Wrong> {
         setting,
         path,
         seed,
+        trouble,
         slow: *slow,
         expect,
         shows: Vec::new(),
@@ -137,6 +161,26 @@ fn possible(fault: Fault, path: Path) -> Result<(), String> {
             "`{name}` shows only while data is sent: add path = \"in-flight\""
         )),
         _ => Ok(()),
+    }
+}
+
+/// `5%`, as the planner takes it.
+fn share(value: &Spanned<String>) -> Result<f64, Wrong> {
+    let text = value.get_ref();
+    let percent = text.strip_suffix('%').and_then(|text| text.parse().ok());
+    let loss = percent.and_then(|percent: f64| Loss::new(percent / 100.0));
+    loss.map(|loss| loss.share()).ok_or_else(|| {
+        let why = format!("`{text}` is no loss: write 5%, below 100%");
+        (value.span(), why)
+    })
+}
+
+/// At most a minute.
+fn time(value: &Spanned<String>) -> Result<Duration, Wrong> {
+    match duration::parse(value.get_ref()) {
+        Ok(time) if time <= Duration::from_secs(60) => Ok(time),
+        Ok(_) => Err((value.span(), "longer than 1m".to_owned())),
+        Err(error) => Err((value.span(), error.to_string())),
     }
 }
 

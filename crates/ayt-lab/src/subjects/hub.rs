@@ -55,9 +55,39 @@ pub(super) enum Input {
     Alone,
 }
 
+/// A detector of the program's own.
+enum Watcher {
+    Fixed(Fixed),
+    Accrual(Accrual),
+}
+
+impl Watcher {
+    fn judge(&mut self) -> &mut dyn Judge {
+        match self {
+            Self::Fixed(fixed) => fixed,
+            Self::Accrual(accrual) => accrual,
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Duration> {
+        match self {
+            Self::Fixed(fixed) => fixed.next_deadline(),
+            Self::Accrual(accrual) => accrual.next_deadline(),
+        }
+    }
+
+    /// The silence at which the peer is suspected, as known now.
+    const fn overdue(&self) -> Duration {
+        match self {
+            Self::Fixed(fixed) => fixed.terms().overdue(),
+            Self::Accrual(accrual) => accrual.overdue(),
+        }
+    }
+}
+
 struct Connection {
     line: Option<Line>,
-    judge: Option<Box<dyn Judge>>,
+    watcher: Option<Watcher>,
     next_beat: Option<Duration>,
 }
 
@@ -161,15 +191,15 @@ impl Hub {
         if let Err(error) = self.arm(&stream) {
             self.tell(number, now, What::Failed(error));
         }
-        let judge: Option<Box<dyn Judge>> = match self.setting {
-            Some(Setting::Heartbeat(terms)) => Some(Box::new(Fixed::new(terms, now))),
-            Some(Setting::Accrual(_, terms)) => Some(Box::new(Accrual::new(terms, now))),
+        let watcher = match self.setting {
+            Some(Setting::Heartbeat(terms)) => Some(Watcher::Fixed(Fixed::new(terms, now))),
+            Some(Setting::Accrual(_, terms)) => Some(Watcher::Accrual(Accrual::new(terms, now))),
             _ => None,
         };
         let line = Line::start(stream, number, self.spec.reads, self.clock, &self.inputs);
         self.connections.push(Connection {
             line: Some(line),
-            judge,
+            watcher,
             next_beat: self.beat.map(|beat| now + beat),
         });
         self.tell(number, now, what);
@@ -209,8 +239,8 @@ impl Hub {
             Input::Connection(stream) => self.connected(stream),
             Input::Read { number, at, bytes } => {
                 let connection = &mut self.connections[number];
-                if let Some(judge) = &mut connection.judge {
-                    judge.on_received(at);
+                if let Some(watcher) = &mut connection.watcher {
+                    watcher.judge().on_received(at);
                 }
                 if let Some(line) = &connection.line
                     && bytes.contains(&ASK)
@@ -237,7 +267,7 @@ impl Hub {
             // The echo of an end that was told already.
             return;
         }
-        connection.judge = None;
+        connection.watcher = None;
         connection.next_beat = None;
         if self.spec.closes {
             // The threads hold it until they notice.
@@ -277,8 +307,8 @@ impl Hub {
     fn deadline(&self) -> Option<Duration> {
         let beats = self.connections.iter().filter_map(|one| one.next_beat);
         let judges = self.connections.iter().filter_map(|one| {
-            let judge = one.judge.as_ref()?;
-            judge.next_deadline()
+            let watcher = one.watcher.as_ref()?;
+            watcher.next_deadline()
         });
         beats.chain(judges).min()
     }
@@ -295,13 +325,14 @@ impl Hub {
                     line.send(&[BEAT]);
                 }
             }
-            let Some(judge) = &mut connection.judge else {
+            let Some(watcher) = &mut connection.watcher else {
                 continue;
             };
-            if judge.next_deadline().is_none_or(|due| due > now) {
+            if watcher.next_deadline().is_none_or(|due| due > now) {
                 continue;
             }
-            match judge.poll(now) {
+            let overdue = watcher.overdue();
+            match watcher.judge().poll(now) {
                 Judgement::Alive => {}
                 Judgement::Late(by) => {
                     let ns = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
@@ -311,7 +342,8 @@ impl Hub {
                     if let Some(line) = &connection.line {
                         line.send(&[ASK]);
                     }
-                    self.tell(number, now, What::Suspects);
+                    let ns = u64::try_from(overdue.as_nanos()).unwrap_or(u64::MAX);
+                    self.tell(number, now, What::Suspects(ns));
                 }
                 Judgement::Silent => self.ended(number, now, None, Cause::HeartbeatMissed),
             }

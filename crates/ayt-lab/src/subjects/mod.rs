@@ -76,8 +76,8 @@ pub enum What {
     Received(usize),
     /// Bytes are being written; the retransmission timeout just before, µs.
     Sending(usize, u32),
-    /// The peer is overdue and has been asked.
-    Suspects,
+    /// The peer is overdue and has been asked; after this silence, ns.
+    Suspects(u64),
     /// Its own timer was late by so much, ns: nothing was judged.
     WasLate(u64),
     /// The connection has ended: the error's number, where there was one, and the cause.
@@ -101,7 +101,7 @@ impl std::fmt::Display for What {
             Self::Connected(_, peer) => write!(out, "is connected with {peer}"),
             Self::Received(count) => write!(out, "reads {count} bytes"),
             Self::Sending(count, _) => write!(out, "sends {count} bytes"),
-            Self::Suspects => out.write_str("suspects its peer and asks"),
+            Self::Suspects(_) => out.write_str("suspects its peer and asks"),
             Self::WasLate(ns) => write!(out, "its own timer was {} ms late", ns / 1_000_000),
             Self::Ended(_, cause) => write!(out, "knows the end: {cause}"),
             Self::Failed(why) => write!(out, "failed: {why}"),

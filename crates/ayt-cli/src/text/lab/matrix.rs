@@ -119,7 +119,7 @@ fn brief(outcome: &Outcome) -> String {
             format!("{seconds:.digits$} {letter}")
         }
         (true, None) => "yes".to_owned(),
-        (false, _) if outcome.cell.fault.spec().effect.is_death() => "–".to_owned(),
+        (false, _) if outcome.cell.effect().is_death() => "–".to_owned(),
         (false, _) => "·".to_owned(),
     };
     match outcome.standing {
