@@ -63,6 +63,7 @@ fn every_command_has_a_man_page_that_man_reads() {
             "ayt-arm.1",
             "ayt-completions.1",
             "ayt-doctor.1",
+            "ayt-lab.1",
             "ayt-list.1",
             "ayt-man.1",
             "ayt-plan.1",

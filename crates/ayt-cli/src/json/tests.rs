@@ -160,6 +160,13 @@ fn keys(value: &Value, into: &mut Vec<String>) {
     }
 }
 
+fn lab() -> (String, Vec<Value>) {
+    written(|out| {
+        let outcomes = crate::text::lab::tests::outcomes();
+        outcomes.iter().for_each(|outcome| super::cell(out, outcome));
+    })
+}
+
 #[test]
 fn every_key_is_in_the_page() {
     let page = include_str!("../../../../docs/json.md");
@@ -177,6 +184,7 @@ fn every_key_is_in_the_page() {
         ("doctor", one_rule),
         ("plan", plans()),
         ("plan --list-middleboxes", boxes),
+        ("lab", lab()),
     ] {
         let mut all = Vec::new();
         rows.iter().for_each(|row| keys(row, &mut all));
@@ -200,7 +208,7 @@ fn the_examples_of_the_page_have_the_keys_of_the_rows() {
         .filter_map(|rest| rest.split("```").next())
         .map(|text| serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}")))
         .collect();
-    let sorts = [list(), probe(), doctor(), arm(), reap(), plans()];
+    let sorts = [list(), probe(), doctor(), arm(), reap(), plans(), lab()];
     assert_eq!(examples.len(), sorts.len());
     for (example, (_, rows)) in examples.iter().zip(sorts) {
         let mut known = Vec::new();

@@ -149,4 +149,4 @@ fn colour(outcome: &Outcome) -> anstyle::Style {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -123,6 +123,8 @@ fn the_kernels_counts_tell_which_timer_gave_up() {
         (1, 0, WITH_U, Cause::UserTimeout),
         (0, 2, WITH_U, Cause::UserTimeout),
         (0, 0, ON, Cause::TimedOut),
+        // A living peer whose window stayed closed.
+        (0, 0, WITH_U, Cause::UserTimeout),
     ] {
         let facts = at_end(TcpState::Closed, probes, retransmits, keepalive);
         assert_eq!(

@@ -2,6 +2,7 @@
 
 use std::path::Path as FilePath;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ayt_core::cause::Cause;
@@ -17,7 +18,7 @@ use crate::faults::{Effect, Expected, Fact, Zero, expect};
 use crate::log::{Fate, Record};
 use crate::packet::Side;
 use crate::scenario::Cell;
-use crate::subjects::{Event, What};
+use crate::subjects::{Event, NotSeen, What};
 use crate::sync::lock;
 
 /// How long nobody must notice where nobody is to notice: longer than any time in the
@@ -81,6 +82,7 @@ pub(super) struct Shared<'a> {
     pub(super) program: &'a FilePath,
     pub(super) surroundings: Surroundings,
     pub(super) lateness: Lateness,
+    pub(super) stop: &'a AtomicBool,
     /// Beds are made one at a time: it is work for the processor, and others measure.
     pub(super) making: Mutex<()>,
 }
@@ -131,12 +133,7 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
                 span: Some(span), ..
             } => span.latest + GRACE,
         };
-    let end = bed
-        .agent(bed.observer())
-        .wait(until, |event| {
-            event.connection == 0 && matches!(event.what, What::Ended(..))
-        })
-        .ok();
+    let end = wait_for_end(&bed, until, shared.stop);
     let expected = plan(learnt(&bed));
     let facts = (fault.verify)(&bed)?;
     let cause = end.as_ref().and_then(|event| match &event.what {
@@ -188,6 +185,22 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
         records: bed.wire.log(|log| log.records().cloned().collect()),
         events: events(&bed, zero),
     })
+}
+
+/// The end of the connection that is watched, as the observer tells it; `None` when there
+/// is none until then, or before the run is stopped.
+fn wait_for_end(bed: &Bed, until: Duration, stop: &AtomicBool) -> Option<Event> {
+    let observer = bed.agent(bed.observer());
+    let is_end = |event: &Event| event.connection == 0 && matches!(event.what, What::Ended(..));
+    loop {
+        let slice = until.min(clock::now() + Duration::from_millis(200));
+        match observer.wait(slice, is_end) {
+            Ok(event) => return Some(event),
+            Err(NotSeen::Ended) => return None,
+            Err(NotSeen::InTime) if slice == until || stop.load(Ordering::Relaxed) => return None,
+            Err(NotSeen::InTime) => {}
+        }
+    }
 }
 
 /// The observer sends; what it told of it.

@@ -47,12 +47,13 @@ pub fn run(
         program,
         surroundings: Surroundings::look()?,
         lateness: Lateness::watch(),
+        stop,
         making: Mutex::new(()),
     };
     let all = cells.len();
     let mut outcomes: Vec<Option<Outcome>> = vec![None; all];
     let numbers = (0..all).collect();
-    batch(cells, numbers, AT_ONCE, &shared, stop, |number, outcome| {
+    batch(cells, numbers, AT_ONCE, &shared, |number, outcome| {
         if let Some(outcome) = outcome {
             outcomes[number] = Some(outcome);
         }
@@ -69,21 +70,14 @@ pub fn run(
         .collect();
     let mut done = all - late.len();
     let mut second: Vec<(usize, Outcome)> = Vec::new();
-    batch(
-        cells,
-        late,
-        AGAIN_AT_ONCE,
-        &shared,
-        stop,
-        |number, outcome| {
-            if let Some(outcome) = outcome {
-                second.push((number, outcome));
-                done += 1;
-            }
-            let again = true;
-            progress(Progress { done, all, again });
-        },
-    );
+    batch(cells, late, AGAIN_AT_ONCE, &shared, |number, outcome| {
+        if let Some(outcome) = outcome {
+            second.push((number, outcome));
+            done += 1;
+        }
+        let again = true;
+        progress(Progress { done, all, again });
+    });
     for (number, mut outcome) in second {
         outcome.retried = held_up(&outcomes[number]);
         outcomes[number] = Some(outcome);
@@ -98,7 +92,6 @@ fn batch(
     numbers: VecDeque<usize>,
     at_once: usize,
     shared: &Shared<'_>,
-    stop: &AtomicBool,
     mut done: impl FnMut(usize, Option<Outcome>),
 ) {
     let workers = at_once.min(numbers.len());
@@ -108,11 +101,15 @@ fn batch(
         for _ in 0..workers {
             let (waiting, results) = (&waiting, results.clone());
             scope.spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
+                while !shared.stop.load(Ordering::Relaxed) {
                     let Some(number) = lock(waiting).pop_front() else {
                         return;
                     };
                     let outcome = cell::run(&cells[number], shared);
+                    if shared.stop.load(Ordering::Relaxed) {
+                        // It was not waited for its end.
+                        return;
+                    }
                     if results.send((number, outcome)).is_err() {
                         return;
                     }

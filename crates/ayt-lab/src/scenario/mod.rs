@@ -82,6 +82,9 @@ impl Cell {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// The word for a path in scenarios, text and JSON.
 #[must_use]
 pub const fn path_name(path: Path) -> &'static str {

@@ -1,0 +1,139 @@
+//! `ayt lab`, from the command line to its exit status.
+
+mod common;
+
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use ayt_testbed::{Need, eventually};
+use common::ayt;
+
+#[test]
+fn a_cell_is_run_and_told_as_json_with_the_documented_names() {
+    if !Need::root() {
+        return;
+    }
+    let ran = ayt([
+        "lab",
+        "--fault",
+        "peer-killed",
+        "--detector",
+        "none",
+        "--json",
+    ])
+    .exits(0);
+    let row = ran.row();
+    assert_eq!(row["fault"], "peer-killed", "{row}");
+    assert_eq!(row["detector"], "none", "{row}");
+    assert_eq!(row["detected"], true, "{row}");
+    assert_eq!(row["cause"], "peer_closed", "{row}");
+    assert_eq!(row["false_deaths"], 0, "{row}");
+    let planned = row["planned_s"].as_array().expect("a span");
+    let measured = row["measured_s"].as_f64().expect("a time");
+    assert!(measured <= planned[1].as_f64().expect("its end"), "{row}");
+}
+
+#[test]
+fn what_differs_from_its_scenario_is_exit_status_1() {
+    if !Need::root() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("mine.toml");
+    let text = "fault = \"peer-killed\"\n[[run]]\ndetector = \"none\"\nexpect = \"alive\"\n";
+    std::fs::write(&file, text).expect("a file");
+    let ran = ayt(["lab", file.to_str().expect("a name")]).exits(1);
+    assert!(
+        ran.stdout.contains("nobody was to notice"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn bad_files_and_names_are_exit_status_2_and_say_where() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("bad.toml");
+    std::fs::write(
+        &file,
+        "fault = \"silent-drop\"\n[[run]]\ndetector = \"hope\"\n",
+    )
+    .expect("it");
+    let name = file.to_str().expect("a name");
+    let ran = ayt(["lab", name]).exits(2);
+    assert!(
+        ran.stderr
+            .contains(&format!("{name}:3:12: no detector is called `hope`")),
+        "{}",
+        ran.stderr
+    );
+    for (words, said) in [
+        (["lab", "--fault", "flood"], "no fault is called `flood`"),
+        (
+            ["lab", "--detector", "luck"],
+            "no detector is called `luck`",
+        ),
+        (["lab", "/no/such.toml", "--json"], "/no/such.toml"),
+    ] {
+        let ran = ayt(words).exits(2);
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn the_list_needs_no_rights_and_its_files_are_scenarios() {
+    let ran = ayt(["lab", "list"]).exits(0);
+    assert!(ran.stdout.contains("silent-drop"), "{}", ran.stdout);
+    let ran = ayt(["lab", "list", "--files"]).exits(0);
+    assert!(
+        ran.stdout.contains("fault = \"silent-drop\""),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn ctrl_c_ends_everything() {
+    if !Need::root() {
+        return;
+    }
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_ayt"))
+        .args(["lab", "--fault", "silent-drop"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let subjects = || children_of(lab.id());
+    eventually("cells run", Duration::from_secs(30), || {
+        subjects().len() > 4
+    });
+    let all = subjects();
+    let pid = rustix::process::Pid::from_child(&lab);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it lives");
+    let status = lab.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    let mut text = String::new();
+    let mut out = lab.stdout.take().expect("piped");
+    out.read_to_string(&mut text).expect("text");
+    eventually("they end with it", Duration::from_secs(10), || {
+        all.iter()
+            .all(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())
+    });
+}
+
+fn children_of(parent: u32) -> Vec<u32> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = processes.filter_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        let ppid: u32 = stat
+            .rsplit(')')
+            .next()?
+            .split_whitespace()
+            .nth(1)?
+            .parse()
+            .ok()?;
+        (ppid == parent).then_some(pid)
+    });
+    pids.collect()
+}
