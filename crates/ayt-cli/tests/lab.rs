@@ -35,6 +35,20 @@ fn a_cell_is_run_and_told_as_json_with_the_documented_names() {
 }
 
 #[test]
+fn probes_find_what_keepalive_finds_at_once() {
+    if !Need::root() {
+        return;
+    }
+    let ran = ayt(["lab", "--detector", "probe", "--json"]).exits(0);
+    let rows = ran.rows();
+    assert!(rows.len() >= 10, "{rows:?}");
+    assert!(
+        rows.iter().any(|row| row["cause"] == "unreachable"),
+        "{rows:?}"
+    );
+}
+
+#[test]
 fn what_differs_from_its_scenario_is_exit_status_1() {
     if !Need::root() {
         return;
@@ -91,6 +105,44 @@ fn the_list_needs_no_rights_and_its_files_are_scenarios() {
         "{}",
         ran.stdout
     );
+}
+
+/// An unchanged redis with its own keepalive: 2 s, and three probes of a third of that.
+#[test]
+fn somebodys_server_is_tried_without_changing_it() {
+    if !Need::root() || !Need::program("redis-server", "apt-get install redis-server") {
+        return;
+    }
+    let server = "redis-server --port {port} --bind {address} --protected-mode no --save '' \
+                  --tcp-keepalive 2";
+    let client = "redis-cli -h {address} -p {port}";
+    let ran = ayt([
+        "lab",
+        "--server",
+        server,
+        "--client",
+        client,
+        "--fault",
+        "silent-drop",
+        "--fault",
+        "peer-killed",
+        "--watch",
+        "10s",
+        "--json",
+    ])
+    .exits(0);
+    let rows = ran.rows();
+    let of = |fault: &str| {
+        let mut found = rows.iter();
+        let is_it = |row: &&serde_json::Value| row["fault"] == fault && row["side"] == "server";
+        found.find(is_it).expect("a row").clone()
+    };
+    let dropped = of("silent-drop");
+    assert_eq!(dropped["cause"], "keepalive_timeout", "{dropped}");
+    assert!(dropped["measured_s"].as_f64() > Some(3.0), "{dropped}");
+    assert_eq!(of("peer-killed")["cause"], "peer_closed");
+    let ran = ayt(["lab", "--server", "sleep 5 {port}", "--client", "true"]).exits(2);
+    assert!(ran.stderr.contains("listen"), "{}", ran.stderr);
 }
 
 #[test]

@@ -12,7 +12,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
-use ayt_lab::runner::{self, Outcome, Standing};
+use ayt_lab::detectors::Detector;
+use ayt_lab::runner::{self, Outcome, Standing, Tools};
 use ayt_lab::scenario::{self, Cell, path_name};
 use ayt_lab::{ground, subjects};
 use ayt_testbed::Need;
@@ -57,9 +58,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cells: &[Cell]) -> Result<Vec<Outcome>, Box<dyn Error>> {
-    let program = Path::new("/proc/self/exe");
+    // `probe` lies above the lab; the tests of the command run its cells.
+    let tools = Tools {
+        program: Path::new("/proc/self/exe"),
+        prober: None,
+    };
     let stop = AtomicBool::new(false);
-    Ok(runner::run(cells, program, &stop, |_| ())?)
+    Ok(runner::run(cells, tools, &stop, |_| ())?)
 }
 
 fn line(outcome: &Outcome) -> String {
@@ -91,7 +96,10 @@ fn line(outcome: &Outcome) -> String {
 
 fn everything_is_as_planned() -> Done {
     let cells = scenario::standard()?;
-    let cells: Vec<Cell> = cells.into_iter().filter(|cell| !cell.slow).collect();
+    let cells: Vec<Cell> = cells
+        .into_iter()
+        .filter(|cell| !cell.slow && cell.detector != Detector::Probe)
+        .collect();
     let outcomes = run(&cells)?;
     assert_eq!(outcomes.len(), cells.len());
     if std::env::var_os("AYT_LAB_VERBOSE").is_some() {

@@ -1,10 +1,11 @@
 //! `ayt lab`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::Json;
+use super::{Json, values};
 
 pub(super) const HELP: &str = "\
 Breaks connections between real kernels on purpose and measures who notices, and \
@@ -19,7 +20,9 @@ system that allows ordinary users user namespaces.
 Without a FILE the standard set is run, in about a minute; `ayt lab list` shows it. \
 A FILE is a scenario: its fault, and who watches with which settings (the comments of \
 `ayt lab list --files` say how). `ayt lab claims` runs the set and prints what it \
-proves.";
+proves.
+
+--server and --client put your own programs at both ends, unchanged; the client's host is the one that breaks. When each side noticed is read from its kernel.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +30,7 @@ Examples:
   ayt lab --fault silent-drop --cells
   ayt lab --detector keepalive --detector both --json
   ayt lab my-scenario.toml
+  ayt lab --server ./serve --client ./call
   ayt lab list
   ayt lab claims
 
@@ -55,6 +59,32 @@ pub(crate) struct LabArgs {
     /// Also those that need a minute or more
     #[arg(long, global = true, help_heading = "Which cells")]
     pub(crate) slow: bool,
+    /// Try this server instead: 'redis-server --port {port}'
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        requires = "client",
+        conflicts_with_all = ["files", "detector", "slow", "cells"],
+        help_heading = "Your own"
+    )]
+    pub(crate) server: Option<String>,
+    /// And this client, which connects to {address} and {port}
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        requires = "server",
+        help_heading = "Your own"
+    )]
+    pub(crate) client: Option<String>,
+    /// For how long to watch them [default: 15s]
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "server",
+        value_parser = values::positive_duration,
+        help_heading = "Your own"
+    )]
+    pub(crate) watch: Option<Duration>,
     /// Print a line for each cell, not only the matrix
     #[arg(long, help_heading = "Output")]
     pub(crate) cells: bool,

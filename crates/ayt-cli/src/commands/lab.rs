@@ -1,10 +1,13 @@
 //! `ayt lab`.
 
+mod commands;
+mod own_probe;
+
 use std::path::Path;
 
 use ayt_lab::detectors::Detector;
 use ayt_lab::faults::Fault;
-use ayt_lab::runner::{self, Outcome, Standing};
+use ayt_lab::runner::{self, Outcome, Standing, Tools};
 use ayt_lab::scenario::{self, Cell};
 use ayt_lab::{clock, ground};
 
@@ -16,6 +19,7 @@ use crate::json;
 use crate::output::Output;
 use crate::output::progress::Progress;
 use crate::text;
+use own_probe::OwnProbe;
 
 /// Runs, or lists, or says what is proved.
 pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure> {
@@ -25,6 +29,9 @@ pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure>
             false => text::lab::list(out, page),
         })?;
         return Ok(ExitCode::Healthy);
+    }
+    if let (Some(server), Some(client)) = (&args.server, &args.client) {
+        return commands::run(args, server, client, out);
     }
     let cells = chosen(args)?;
     // Before anything starts a thread.
@@ -96,7 +103,10 @@ fn measure(cells: &[Cell], stop: &Stop, out: &Output) -> Result<Vec<Outcome>, Fa
     let mut line = Progress::new(out);
     let outcomes = runner::run(
         cells,
-        Path::new("/proc/self/exe"),
+        Tools {
+            program: Path::new("/proc/self/exe"),
+            prober: Some(&OwnProbe),
+        },
         stop.flag(),
         |progress| {
             line.show(|| {

@@ -1,5 +1,8 @@
 //! A row of `ayt lab --json`: one cell.
 
+use ayt_lab::Side;
+use ayt_lab::faults::Fault;
+use ayt_lab::runner::commands::Noticed;
 use ayt_lab::runner::{Outcome, Standing};
 use ayt_lab::scenario::path_name;
 
@@ -38,7 +41,7 @@ pub(crate) fn cell(out: &mut Vec<u8>, outcome: &Outcome) {
             Standing::HeldUp(by) => (Some("held up"), Some(*by)),
         };
         json.key("differs").optional_string(differs);
-        match held_up.or(outcome.retried) {
+        match outcome.retried.or(held_up) {
             Some(by) => json.key("held_up_s").seconds(by),
             None => json.key("held_up_s").null(),
         }
@@ -51,6 +54,27 @@ pub(crate) fn cell(out: &mut Vec<u8>, outcome: &Outcome) {
                 });
             }
         });
+    });
+    out.push(b'\n');
+}
+
+/// Appends a row of `ayt lab --server … --client … --json`: one side of one fault.
+pub(crate) fn noticed(out: &mut Vec<u8>, fault: Fault, noticed: &Noticed) {
+    Json::new(out).object(|json| {
+        json.key("fault").string(fault.name());
+        json.key("side").string(match noticed.side {
+            Side::A => "server",
+            Side::B => "client",
+        });
+        json.key("detected").boolean(noticed.after.is_some());
+        json.key("cause")
+            .optional_string(noticed.cause.map(ayt_core::cause::Cause::name));
+        for (key, time) in [("measured_s", noticed.after), ("closed_s", noticed.closed)] {
+            match time {
+                Some(time) => json.key(key).seconds(time),
+                None => json.key(key).null(),
+            }
+        }
     });
     out.push(b'\n');
 }

@@ -163,7 +163,9 @@ fn keys(value: &Value, into: &mut Vec<String>) {
 fn lab() -> (String, Vec<Value>) {
     written(|out| {
         let outcomes = crate::text::lab::tests::outcomes();
-        outcomes.iter().for_each(|outcome| super::cell(out, outcome));
+        outcomes
+            .iter()
+            .for_each(|outcome| super::cell(out, outcome));
     })
 }
 

@@ -3,6 +3,7 @@
 mod claims;
 mod list;
 mod matrix;
+mod noticed;
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use ayt_lab::scenario::path_name;
 
 pub(crate) use claims::claims;
 pub(crate) use list::{files, list};
+pub(crate) use noticed::noticed;
 
 use super::table::{self, Align, Column, Cut};
 use super::{notes, style};
@@ -50,7 +52,7 @@ pub(crate) fn write<W: Write>(
     notes::say(out, page, colour, &said)?;
     let again = count(outcomes, |outcome| outcome.retried.is_some());
     if again > 0 {
-        let text = format!("{again} were run again, because this machine was late itself.");
+        let text = format!("{again} were late, and run again with less beside them.");
         notes::say(out, page, style::QUIET, &text)?;
     }
     let hasty: u32 = outcomes.iter().map(|outcome| outcome.false_deaths).sum();

@@ -10,6 +10,7 @@ mod both;
 mod heartbeat;
 mod keepalive;
 mod none;
+mod probe;
 mod user_timeout;
 
 use std::time::Duration;
@@ -33,6 +34,8 @@ pub enum Detector {
     Heartbeat,
     /// A heartbeat whose usual gaps are learnt.
     Accrual,
+    /// `ayt probe`.
+    Probe,
 }
 
 /// What a detector's file says of it.
@@ -59,17 +62,20 @@ pub enum Setting {
     Heartbeat(Terms),
     /// A learnt one: what the peer sends every so often, and the terms.
     Accrual(Duration, AccrualTerms),
+    /// `ayt probe` with this patience.
+    Probe(Duration),
 }
 
 impl Detector {
     /// Every detector, as the matrix shows them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::None,
         Self::Keepalive,
         Self::UserTimeout,
         Self::Both,
         Self::Heartbeat,
         Self::Accrual,
+        Self::Probe,
     ];
 
     /// What its file says.
@@ -82,6 +88,7 @@ impl Detector {
             Self::Both => &both::SPEC,
             Self::Heartbeat => &heartbeat::SPEC,
             Self::Accrual => &accrual::SPEC,
+            Self::Probe => &probe::SPEC,
         }
     }
 
@@ -118,6 +125,9 @@ impl Setting {
                 terms,
                 overdue: learnt,
             },
+            Self::Probe(patience) => plan::Detector::Probe {
+                patience: Some(patience),
+            },
         }
     }
 
@@ -126,7 +136,7 @@ impl Setting {
     #[must_use]
     pub const fn beat(&self) -> Option<Duration> {
         match self {
-            Self::Kernel(_) => None,
+            Self::Kernel(_) | Self::Probe(_) => None,
             Self::Heartbeat(terms) => Some(terms.interval()),
             Self::Accrual(beat, _) => Some(*beat),
         }

@@ -39,6 +39,8 @@ pub enum Zero {
     Byte,
     /// Its first send after the fault.
     Sent,
+    /// The first ask of `ayt probe`.
+    Asked,
     /// The FIN or RST with which it is told, as the wire delivered it.
     Told,
 }
@@ -60,6 +62,16 @@ pub fn expect(
             span: Some(within(TRIP)),
         },
         Effect::Silence => silence(setting, path, ground, learnt),
+        Effect::Unreachable if matches!(setting, Setting::Probe(_)) => {
+            match silence(setting, path, ground, learnt) {
+                Expected::Found { from, span, .. } => Expected::Found {
+                    cause: Cause::Unreachable,
+                    from,
+                    span,
+                },
+                other => other,
+            }
+        }
         Effect::Unreachable => match (silence(setting, path, ground, learnt), path) {
             // The end is the user timeout's, the reason the router's; each message
             // also takes a backoff back, so that the planner's time does not hold.
@@ -87,7 +99,9 @@ pub fn expect(
         },
         Effect::ResetOnNext => reset_on_next(setting, path, ground, learnt),
         Effect::Frozen => match setting {
-            Setting::Kernel(_) => Expected::Never("the peer's kernel answers for it"),
+            Setting::Kernel(_) | Setting::Probe(_) => {
+                Expected::Never("the peer's kernel answers for it")
+            }
             _ => silence(setting, Path::Idle, ground, learnt),
         },
         Effect::WindowClosed => match setting {
@@ -125,6 +139,7 @@ fn silence(setting: &Setting, path: Path, ground: &Ground, learnt: Option<Durati
             };
             (cause, from)
         }
+        (Setting::Probe(_), _) => (Cause::Unanswered, Zero::Asked),
         _ => (Cause::HeartbeatMissed, Zero::Byte),
     };
     let span = Some(span);
@@ -154,6 +169,12 @@ fn reset_on_next(
             (first_probe(settings, ground), Zero::Heard)
         }
         Setting::Kernel(_) => return Expected::Never("nothing is sent that could be answered"),
+        // Told by the first look after the answer; it looks as often as it says.
+        Setting::Probe(_) => {
+            let looks = plan::expect(&setting.planned(learnt), path, ground).span();
+            let looks = looks.map(|span| within(span.latest - span.earliest));
+            (looks, Zero::Asked)
+        }
         Setting::Heartbeat(terms) => (overdue(terms, ground), Zero::Byte),
         Setting::Accrual(_, terms) => {
             let span = plan::expect(&setting.planned(learnt), path, ground).span();
@@ -185,7 +206,8 @@ fn first_probe(settings: &Effective, ground: &Ground) -> Option<Span> {
     let tick = Duration::from_secs(1) / hz;
     let end = plan::expect(&plan::Detector::Kernel(shortest), Path::Idle, ground).span()?;
     Some(Span {
-        earliest: end.earliest.saturating_sub(tick),
+        // The kernel counts ticks begun: up to one more than has passed.
+        earliest: settings.idle.saturating_sub(tick),
         latest: end.latest,
     })
 }

@@ -1,6 +1,5 @@
 //! One cell: break it, wait who notices, and hold it against the planner.
 
-use std::path::Path as FilePath;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,8 +10,9 @@ use ayt_core::plan::Path;
 
 use super::bed::Bed;
 use super::lateness::waited_for_cpu;
-use super::{Lateness, Surroundings};
+use super::{Lateness, Surroundings, Tools};
 use crate::clock;
+use crate::detectors::Setting;
 use crate::error::LabError;
 use crate::faults::{Effect, Expected, Fact, Zero, expect};
 use crate::log::{Fate, Record};
@@ -51,7 +51,9 @@ pub struct Outcome {
     pub false_deaths: u32,
     /// How it stands.
     pub standing: Standing,
-    /// The machine held the first try up, by this much; it was run again.
+    /// How much later than planned it was noticed, where it was.
+    pub over: Option<Duration>,
+    /// The first try was late by this much; it was run again, with less beside it.
     pub retried: Option<Duration>,
     /// What else was to be seen, and whether it was.
     pub facts: Vec<Fact>,
@@ -79,7 +81,7 @@ pub enum Standing {
 /// What the runs of a set share.
 #[derive(Debug)]
 pub(super) struct Shared<'a> {
-    pub(super) program: &'a FilePath,
+    pub(super) tools: Tools<'a>,
     pub(super) surroundings: Surroundings,
     pub(super) lateness: Lateness,
     pub(super) stop: &'a AtomicBool,
@@ -97,6 +99,7 @@ pub(super) fn run(cell: &Cell, shared: &Shared<'_>) -> Outcome {
         planned: None,
         false_deaths: 0,
         standing: Standing::Failed(error.to_string()),
+        over: None,
         retried: None,
         facts: Vec::new(),
         zero: Duration::ZERO,
@@ -108,7 +111,7 @@ pub(super) fn run(cell: &Cell, shared: &Shared<'_>) -> Outcome {
 fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
     let bed = {
         let _one = lock(&shared.making);
-        Bed::make(cell, shared.program)?
+        Bed::make(cell, shared.tools.program)?
     };
     let (fault, effect) = (cell.fault.spec(), cell.effect());
     let zero = (fault.inflict)(&bed)?;
@@ -133,7 +136,11 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
                 span: Some(span), ..
             } => span.latest + GRACE,
         };
-    let end = wait_for_end(&bed, until, shared.stop);
+    let mark = bed.wire.mark();
+    let end = match cell.setting {
+        Setting::Probe(patience) => asked(&bed, patience, shared.tools)?,
+        _ => wait_for_end(&bed, until, shared.stop),
+    };
     let expected = plan(learnt(&bed));
     let facts = (fault.verify)(&bed)?;
     let cause = end.as_ref().and_then(|event| match &event.what {
@@ -145,7 +152,10 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
             Expected::Found { from, .. } => from,
             Expected::Never(_) => Zero::Heard,
         };
-        let from = origin(&bed, from, end.at(), zero, sent.as_ref());
+        let from = match from {
+            Zero::Asked => bed.asked(mark),
+            _ => origin(&bed, from, end.at(), zero, sent.as_ref()),
+        };
         Some(end.at().saturating_sub(from?))
     });
     let late = end.as_ref().map(|end| {
@@ -179,6 +189,10 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
         planned,
         false_deaths: u32::from(detected && !effect.is_death()),
         standing,
+        over: measured
+            .zip(planned)
+            .map(|(time, span)| time.saturating_sub(span.latest))
+            .filter(|over| !over.is_zero()),
         retried: None,
         facts,
         zero,
@@ -201,6 +215,25 @@ fn wait_for_end(bed: &Bed, until: Duration, stop: &AtomicBool) -> Option<Event> 
             Err(NotSeen::InTime) => {}
         }
     }
+}
+
+/// Lets the observer's connections be asked; the end that is found.
+fn asked(bed: &Bed, patience: Duration, tools: Tools<'_>) -> Result<Option<Event>, LabError> {
+    let failed = |why: String| LabError::other("the probe", why, None);
+    let prober = tools
+        .prober
+        .ok_or_else(|| failed("nobody here can ask".to_owned()))?;
+    let side = bed.observer();
+    let pid = bed.agent(side).process().pid();
+    let cause = prober
+        .ask(bed.host(side).inode(), pid, patience)
+        .map_err(failed)?;
+    let at = clock::now();
+    Ok(cause.map(|cause| Event {
+        at_ns: u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
+        connection: 0,
+        what: What::Ended(None, cause.name().to_owned()),
+    }))
 }
 
 /// The observer sends; what it told of it.
@@ -249,6 +282,7 @@ fn origin(
     match from {
         Zero::Heard => bed.heard(end),
         Zero::Told => bed.told(zero),
+        Zero::Asked => None,
         Zero::Sent => sent.map(Event::at),
         Zero::Byte => {
             let events = bed.agent(bed.observer()).events();

@@ -13,6 +13,7 @@ use super::Bed;
 use crate::clock;
 use crate::detectors::Setting;
 use crate::error::LabError;
+use crate::host::Host;
 use crate::packet::Side;
 
 impl Bed {
@@ -21,18 +22,7 @@ impl Bed {
     /// # Errors
     /// When it does not.
     pub fn sockets(&self, side: Side) -> Result<Vec<Socket>, LabError> {
-        self.host(side).with_netns(|ns| {
-            let mut sockets = Vec::new();
-            let mut table = DiagSocket::open(ns)?;
-            let id = NsId(0);
-            table.dump(diag::INET, u32::MAX, |payload| {
-                if let Ok(Some(socket)) = diag::socket(payload, id) {
-                    sockets.push(socket);
-                }
-                Ok(())
-            })?;
-            Ok(sockets)
-        })
+        sockets_of(self.host(side))
     }
 
     /// Waits until the states of server and client, listeners included, are such.
@@ -88,4 +78,21 @@ impl Bed {
         let what = format!("the planner: {chance:.0e} false deaths a month");
         Some((what, chance < plan::SAFE))
     }
+}
+
+/// The TCP sockets of a host (IPv4, and IPv6 for listeners of both).
+pub(super) fn sockets_of(host: &Host) -> Result<Vec<Socket>, LabError> {
+    host.with_netns(|ns| {
+        let mut sockets = Vec::new();
+        let mut table = DiagSocket::open(ns)?;
+        for family in [diag::INET, diag::INET6] {
+            table.dump(family, u32::MAX, |payload| {
+                if let Ok(Some(socket)) = diag::socket(payload, NsId(0)) {
+                    sockets.push(socket);
+                }
+                Ok(())
+            })?;
+        }
+        Ok(sockets)
+    })
 }

@@ -3,6 +3,7 @@
 mod acts;
 mod bed;
 mod cell;
+pub mod commands;
 mod lateness;
 mod looks;
 mod pool;
@@ -11,5 +12,5 @@ mod surroundings;
 pub use bed::Bed;
 pub use cell::{Outcome, Standing};
 pub use lateness::Lateness;
-pub use pool::{Progress, run};
+pub use pool::{Prober, Progress, Tools, run};
 pub use surroundings::Surroundings;

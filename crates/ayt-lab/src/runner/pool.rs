@@ -8,8 +8,10 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::cell::{self, Outcome, Shared, Standing};
+use super::cell::{self, Outcome, Shared};
 use super::{Lateness, Surroundings};
+use ayt_core::cause::Cause;
+
 use crate::error::LabError;
 use crate::scenario::Cell;
 use crate::sync::lock;
@@ -18,6 +20,26 @@ use crate::sync::lock;
 const AT_ONCE: usize = 32;
 /// How many of those that were held up run at once when the others are done.
 const AGAIN_AT_ONCE: usize = 4;
+
+/// What the lab is given, because it lies above it.
+#[derive(Debug, Clone, Copy)]
+pub struct Tools<'a> {
+    /// A program whose main begins with
+    /// [`main_if_subject`](crate::subjects::main_if_subject).
+    pub program: &'a FilePath,
+    /// Who asks for the detector `probe`; without, its cells fail.
+    pub prober: Option<&'a dyn Prober>,
+}
+
+/// Asks the peers of a process's connections, as `ayt probe` does.
+pub trait Prober: Sync + std::fmt::Debug {
+    /// Asks for the connections that the process `pid` has in the network namespace of
+    /// this inode number; the cause of death, or none where the peer lives.
+    ///
+    /// # Errors
+    /// When nobody could be asked, in a sentence.
+    fn ask(&self, netns: u64, pid: u32, patience: Duration) -> Result<Option<Cause>, String>;
+}
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,21 +52,20 @@ pub struct Progress {
     pub again: bool,
 }
 
-/// Runs cells, many at once; the outcomes in the order of the cells. A cell that the
-/// machine has held up is run once more when the others are done. `stop` ends it early,
-/// with what there is by then. `program` is one whose main begins with
-/// [`main_if_subject`](crate::subjects::main_if_subject).
+/// Runs cells, many at once; the outcomes in the order of the cells. A cell that was
+/// late is run once more when the others are done. `stop` ends it early,
+/// with what there is by then.
 ///
 /// # Errors
 /// When no host can be made at all.
 pub fn run(
     cells: &[Cell],
-    program: &FilePath,
+    tools: Tools<'_>,
     stop: &AtomicBool,
     mut progress: impl FnMut(Progress),
 ) -> Result<Vec<Outcome>, LabError> {
     let shared = Shared {
-        program,
+        tools,
         surroundings: Surroundings::look()?,
         lateness: Lateness::watch(),
         stop,
@@ -61,10 +82,8 @@ pub fn run(
         let again = false;
         progress(Progress { done, all, again });
     });
-    let held_up = |outcome: &Option<Outcome>| match outcome.as_ref()?.standing {
-        Standing::HeldUp(by) => Some(by),
-        _ => None,
-    };
+    // A detector that is late is late again; a machine that was need not be.
+    let held_up = |outcome: &Option<Outcome>| outcome.as_ref()?.over;
     let late: VecDeque<usize> = (0..all)
         .filter(|number| held_up(&outcomes[*number]).is_some())
         .collect();

@@ -101,6 +101,19 @@ fn cell(fault: Fault, run: &Spanned<Run>) -> Result<Cell, Wrong> {
         }
     };
     possible(fault, path).map_err(|why| (run.span(), why))?;
+    if kind == Detector::Probe {
+        let told = matches!(fault.spec().effect, Effect::Told(_));
+        if told || path == Path::InFlight {
+            let why = match told {
+                true => format!(
+                    "`{}` is told at once: there is nothing left to ask",
+                    fault.name()
+                ),
+                false => "a probe is asked on an idle path here: leave `path` out".to_owned(),
+            };
+            return Err((detector.span(), why));
+        }
+    }
     let seed = match seed {
         None => 1,
         Some(seed) => u64::try_from(*seed.get_ref())

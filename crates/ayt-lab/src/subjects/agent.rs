@@ -81,6 +81,29 @@ impl Agent {
         })
     }
 
+    /// Starts a command of a shell; it tells nothing and takes no orders.
+    ///
+    /// # Errors
+    /// When there is no shell.
+    pub fn start_command(host: &Host, command: &str) -> Result<Self, LabError> {
+        let mut shell = Command::new("/bin/sh");
+        // The command's own process, so that it is what signals reach.
+        shell
+            .args(["-c", &format!("exec {command}")])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let process = host.spawn(shell)?;
+        // Held open: many clients end when their input does.
+        let orders = Mutex::new(process.stdin());
+        Ok(Self {
+            name: host.name().to_owned(),
+            process,
+            orders,
+            seen: Arc::default(),
+        })
+    }
+
     /// The name of its host.
     #[must_use]
     pub fn name(&self) -> &str {

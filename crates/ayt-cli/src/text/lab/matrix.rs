@@ -71,8 +71,12 @@ const LETTERS: [(&str, Cause, &str); 7] = [
     ("A", Cause::Unanswered, "asked and silent"),
 ];
 
+/// Its name, or what of it fits the width of a terminal.
 const fn title(detector: Detector) -> &'static str {
-    detector.name()
+    match detector {
+        Detector::UserTimeout => "timeout",
+        other => other.name(),
+    }
 }
 
 fn of(

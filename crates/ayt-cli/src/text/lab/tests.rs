@@ -85,6 +85,7 @@ pub(crate) fn outcomes() -> Vec<Outcome> {
             measured,
             planned,
             standing,
+            over: None,
             retried: None,
             facts: vec![("it is so".to_owned(), true)],
             zero: Duration::ZERO,
@@ -128,7 +129,7 @@ fn claims_at_80_columns() {
 
 #[test]
 fn the_list_fits_80_columns_and_names_all() {
-    let text = shown(|out, page| list(out, page));
+    let text = shown(list);
     for fault in ayt_lab::faults::Fault::ALL {
         assert!(text.contains(fault.name()), "{text}");
     }

@@ -1,0 +1,95 @@
+//! `ayt lab --server COMMAND --client COMMAND`.
+
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use ayt_lab::faults::Fault;
+use ayt_lab::runner::commands::{Commands, FAULTS, Noticed, try_commands};
+use ayt_lab::{LabError, ground, scenario};
+
+use crate::args::LabArgs;
+use crate::commands::stop::Stop;
+use crate::exit::ExitCode;
+use crate::failure::Failure;
+use crate::json;
+use crate::output::Output;
+use crate::output::progress::Progress;
+use crate::text;
+
+/// Longer than a balancer's patience is for `--watch` to say.
+const WATCH: Duration = Duration::from_secs(15);
+
+/// Tries each fault with the two commands, all at once.
+pub(super) fn run(
+    args: &LabArgs,
+    server: &str,
+    client: &str,
+    out: &mut Output,
+) -> Result<ExitCode, Failure> {
+    let faults = chosen(args)?;
+    ground::take()?;
+    let stop = Stop::watch();
+    let commands = Commands {
+        server: server.to_owned(),
+        client: client.to_owned(),
+    };
+    let watch = args.watch.unwrap_or(WATCH);
+    let mut line = Progress::new(out);
+    let mut results: Vec<(Fault, Result<[Noticed; 2], LabError>)> = Vec::new();
+    std::thread::scope(|scope| {
+        let (done, arriving) = channel();
+        for fault in &faults {
+            let (done, commands, flag) = (done.clone(), &commands, stop.flag());
+            scope.spawn(move || {
+                let text = format!("fault = \"{}\"\n[[run]]\ndetector = \"none\"", fault.name());
+                let cell = scenario::parse("--fault", &text)
+                    .ok()
+                    .and_then(|mut all| all.pop());
+                if let Some(cell) = cell {
+                    let result = try_commands(&cell, commands, watch, flag);
+                    let _ = done.send((*fault, result));
+                }
+            });
+        }
+        drop(done);
+        for result in arriving {
+            results.push(result);
+            line.show(|| format!("{} of {} faults", results.len(), faults.len()));
+        }
+    });
+    drop(line);
+    results.sort_by_key(|(fault, _)| *fault);
+    let mut rows = Vec::new();
+    for (fault, result) in results {
+        rows.push((fault, result?));
+    }
+    out.print(|out, page| {
+        if args.json.json {
+            return rows.iter().try_for_each(|(fault, sides)| {
+                for noticed in sides {
+                    json::noticed(out.buffer(), *fault, noticed);
+                }
+                out.row_done()
+            });
+        }
+        text::lab::noticed(out, page, &rows, watch)
+    })?;
+    Ok(stop.exit().unwrap_or(ExitCode::Healthy))
+}
+
+fn chosen(args: &LabArgs) -> Result<Vec<Fault>, Failure> {
+    if args.fault.is_empty() {
+        return Ok(FAULTS.to_vec());
+    }
+    let found = args.fault.iter().map(|name| {
+        let fault = FAULTS.iter().copied().find(|fault| fault.name() == name);
+        fault.ok_or_else(|| {
+            let names: Vec<&str> = FAULTS.iter().map(|fault| fault.name()).collect();
+            Failure::Usage(format!(
+                "no fault `{name}` for your own commands; there are {}",
+                names.join(", ")
+            ))
+        })
+    });
+    found.collect()
+}

@@ -1,0 +1,58 @@
+//! What `ayt lab --server … --client …` prints.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use ayt_core::duration::Ms;
+use ayt_lab::faults::Fault;
+use ayt_lab::runner::commands::{LOOKS, Noticed};
+
+use crate::output::page::Page;
+use crate::text::table::{self, Align, Column, Cut};
+use crate::text::{notes, style};
+
+const COLUMNS: [Column; 3] = [
+    Column::new("FAULT", Align::Left, 10, Cut::Never),
+    Column::new("SERVER", Align::Left, 9, Cut::To(16)),
+    Column::new("CLIENT", Align::Left, 8, Cut::To(16)),
+];
+
+/// Writes when each side noticed.
+pub(crate) fn noticed<W: Write>(
+    out: &mut W,
+    page: Page,
+    rows: &[(Fault, [Noticed; 2])],
+    watch: Duration,
+) -> io::Result<()> {
+    table::write(out, page, &COLUMNS, rows.len(), |at, row| {
+        let (fault, sides) = &rows[at];
+        row.cell(style::TITLE).push_str(fault.name());
+        for side in sides {
+            let (text, colour) = told(side);
+            row.cell(colour).push_str(&text);
+        }
+    })?;
+    writeln!(out)?;
+    let text = format!(
+        "Seconds after the fault, as each side's kernel knew it, looked at every {}; watched \
+         for {}. The client's host is the one that broke: what it shows there is its own end.",
+        Ms::from(LOOKS),
+        Ms::from(watch)
+    );
+    notes::say(out, page, style::QUIET, &text)
+}
+
+fn told(noticed: &Noticed) -> (String, anstyle::Style) {
+    let (Some(after), Some(cause)) = (noticed.after, noticed.cause) else {
+        return ("nothing noticed".to_owned(), style::WARNING);
+    };
+    let mut text = format!("{:.2} {}", after.as_secs_f64(), cause.name());
+    match noticed.closed {
+        None => text += ", never closed",
+        Some(closed) if closed > after + Duration::from_secs(1) => {
+            text += &format!(", closed at {:.2}", closed.as_secs_f64());
+        }
+        Some(_) => {}
+    }
+    (text, style::GOOD)
+}
