@@ -53,7 +53,7 @@ impl Bed {
     /// The peer's host loses its power and comes back, ready to send.
     ///
     /// # Errors
-    /// As [`Host::reboot`].
+    /// As [`Host::reboot`](crate::Host::reboot).
     pub fn reboot_peer(&self) -> Result<Duration, LabError> {
         let peer = self.peer();
         let at = self.host(peer).reboot()?.silenced_at;

@@ -4,11 +4,13 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use ayt_core::cause::Cause;
 use ayt_core::end::EndFacts;
+use ayt_core::tcp_state::TcpState;
 
 use super::What;
 use super::hub::{Clock, Input};
@@ -37,12 +39,14 @@ impl Line {
     ) -> Self {
         let stream = Arc::new(stream);
         let (out, outs) = channel();
+        let writing = Arc::<AtomicBool>::default();
         if reads {
             let (stream, inputs) = (Arc::clone(&stream), inputs.clone());
-            thread::spawn(move || read(&stream, number, clock, &inputs));
+            let writing = Arc::clone(&writing);
+            thread::spawn(move || read(&stream, number, clock, &inputs, &writing));
         }
         let (writer, inputs) = (Arc::clone(&stream), inputs.clone());
-        thread::spawn(move || write(&writer, number, clock, &outs, &inputs));
+        thread::spawn(move || write(&writer, number, clock, &outs, &inputs, &writing));
         Self { stream, out }
     }
 
@@ -55,12 +59,20 @@ impl Line {
     }
 }
 
-fn read(mut stream: &TcpStream, number: usize, clock: Clock, inputs: &Sender<Input>) {
+fn read(
+    mut stream: &TcpStream,
+    number: usize,
+    clock: Clock,
+    inputs: &Sender<Input>,
+    writing: &AtomicBool,
+) {
     let mut buffer = vec![0; 64 << 10];
     loop {
         let result = stream.read(&mut buffer);
         let at = clock.now();
         let input = match result {
+            // The error is told once, and here a write took it: that tells.
+            Ok(0) if writing.load(Ordering::Acquire) && !has_fin(stream) => return,
             Ok(0) => ended(stream, number, at, None),
             Ok(count) => Input::Read {
                 number,
@@ -83,6 +95,7 @@ fn write(
     clock: Clock,
     outs: &Receiver<Out>,
     inputs: &Sender<Input>,
+    writing: &AtomicBool,
 ) {
     for out in outs {
         match out {
@@ -92,14 +105,22 @@ fn write(
                 let at = clock.now();
                 let what = What::Sending(bytes.len(), rto);
                 let _ = inputs.send(Input::Tell { number, at, what });
-                if let Err(error) = stream.write_all(&bytes) {
+                writing.store(true, Ordering::Release);
+                let written = stream.write_all(&bytes);
+                if let Err(error) = written {
                     let at = clock.now();
                     let _ = inputs.send(ended(stream, number, at, Some(error)));
                     return;
                 }
+                writing.store(false, Ordering::Release);
             }
         }
     }
+}
+
+/// The peer's FIN is what ended the bytes.
+fn has_fin(stream: &TcpStream) -> bool {
+    ayt_sys::own::at_end(stream).is_ok_and(|now| now.state == TcpState::CloseWait)
 }
 
 /// The end, with the cause that the kernel's account gives.

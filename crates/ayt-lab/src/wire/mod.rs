@@ -68,7 +68,7 @@ struct Shared {
     counts: Mutex<Counts>,
 }
 
-/// Two hosts joined; see the [module](self) and, for what it can do, [`stage`].
+/// Two hosts joined; for what it can do see [`stage`].
 #[derive(Debug)]
 pub struct Wire {
     shared: Arc<Shared>,
