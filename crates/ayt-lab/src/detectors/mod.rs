@@ -11,6 +11,7 @@ mod heartbeat;
 mod keepalive;
 mod none;
 mod probe;
+mod session;
 mod user_timeout;
 
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub enum Detector {
     Heartbeat,
     /// A heartbeat whose usual gaps are learnt.
     Accrual,
+    /// A session of the library.
+    Session,
     /// `ayt probe`.
     Probe,
 }
@@ -64,17 +67,20 @@ pub enum Setting {
     Accrual(Duration, AccrualTerms),
     /// `ayt probe` with this patience.
     Probe(Duration),
+    /// A session of the library, with these terms.
+    Session(Terms),
 }
 
 impl Detector {
     /// Every detector, as the matrix shows them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::None,
         Self::Keepalive,
         Self::UserTimeout,
         Self::Both,
         Self::Heartbeat,
         Self::Accrual,
+        Self::Session,
         Self::Probe,
     ];
 
@@ -88,6 +94,7 @@ impl Detector {
             Self::Both => &both::SPEC,
             Self::Heartbeat => &heartbeat::SPEC,
             Self::Accrual => &accrual::SPEC,
+            Self::Session => &session::SPEC,
             Self::Probe => &probe::SPEC,
         }
     }
@@ -120,7 +127,7 @@ impl Setting {
     pub fn planned(&self, learnt: Option<Duration>) -> plan::Detector {
         match *self {
             Self::Kernel(effective) => plan::Detector::Kernel(effective),
-            Self::Heartbeat(terms) => plan::Detector::Heartbeat(terms),
+            Self::Heartbeat(terms) | Self::Session(terms) => plan::Detector::Heartbeat(terms),
             Self::Accrual(_, terms) => plan::Detector::Accrual {
                 terms,
                 overdue: learnt,
@@ -137,7 +144,7 @@ impl Setting {
     pub const fn beat(&self) -> Option<Duration> {
         match self {
             Self::Kernel(_) | Self::Probe(_) => None,
-            Self::Heartbeat(terms) => Some(terms.interval()),
+            Self::Heartbeat(terms) | Self::Session(terms) => Some(terms.interval()),
             Self::Accrual(beat, _) => Some(*beat),
         }
     }

@@ -39,6 +39,8 @@ pub enum Zero {
     Byte,
     /// Its first send after the fault.
     Sent,
+    /// The last segment with data that reached who watches.
+    Data,
     /// The first ask of `ayt probe`.
     Asked,
     /// The FIN or RST with which it is told, as the wire delivered it.
@@ -140,6 +142,7 @@ fn silence(setting: &Setting, path: Path, ground: &Ground, learnt: Option<Durati
             (cause, from)
         }
         (Setting::Probe(_), _) => (Cause::Unanswered, Zero::Asked),
+        (Setting::Session(_), _) => (Cause::HeartbeatMissed, Zero::Data),
         _ => (Cause::HeartbeatMissed, Zero::Byte),
     };
     let span = Some(span);
@@ -176,6 +179,7 @@ fn reset_on_next(
             (looks, Zero::Asked)
         }
         Setting::Heartbeat(terms) => (overdue(terms, ground), Zero::Byte),
+        Setting::Session(terms) => (overdue(terms, ground), Zero::Data),
         Setting::Accrual(_, terms) => {
             let span = plan::expect(&setting.planned(learnt), path, ground).span();
             let challenge = terms.challenge();

@@ -202,7 +202,7 @@ mod tests {
                 "{name}"
             );
             assert_eq!(Fault::named(name), Some(*fault));
-            assert!(name.len() <= 20, "{name} is too wide for the matrix");
+            assert!(name.len() <= 18, "{name} is too wide for the matrix");
         }
     }
 }

@@ -9,6 +9,7 @@ use ayt_core::tcp_state::TcpState;
 
 use super::commands::Commands;
 use crate::clock;
+use crate::detectors::Setting;
 use crate::error::LabError;
 use crate::faults::{Ready, Spec as FaultSpec};
 use crate::host::Host;
@@ -168,7 +169,8 @@ impl Bed {
                 return Err(LabError::other("the peer", "nothing reaches it", None));
             }
         }
-        if self.cell.setting.beat().is_none() {
+        // Between two beats it is quiet as well.
+        if self.cell.setting.beat().is_none_or(|beat| beat > QUIET * 3) {
             self.wait_for_quiet();
         }
         Ok(())
@@ -240,15 +242,18 @@ impl Bed {
         })
     }
 
-    /// The last segment of the connection that reached the observer until `until`.
-    pub(super) fn heard(&self, until: Duration) -> Option<Duration> {
+    /// The last segment of the connection that reached the observer until `until`;
+    /// `data`: the last with data.
+    pub(super) fn heard(&self, until: Duration, data: bool) -> Option<Duration> {
         let to = self.observer();
         let remote = self.remote()?;
         let is_heard = |record: &&Record| {
             let from = record.delivered_summary().flow().map(|flow| flow.source);
             record.direction.receiver() == to
                 && from == Some(remote)
-                && record.tcp().is_some_and(|tcp| !tcp.flags.rst)
+                && record
+                    .tcp()
+                    .is_some_and(|tcp| !tcp.flags.rst && (tcp.payload > 0 || !data))
         };
         self.wire.log(|log| {
             let arrived = log.records().rev().filter(is_heard);
@@ -298,7 +303,8 @@ pub(super) fn subject(cell: &Cell, fault: &FaultSpec, side: Side, server: Socket
             },
             Side::B => Part::Client { connect: server },
         },
-        watch: watches.then(|| (cell.detector.name().to_owned(), cell.settings.clone())),
+        watch: (watches || matches!(cell.setting, Setting::Session(_)))
+            .then(|| (cell.detector.name().to_owned(), cell.settings.clone())),
         beat_ms: beat.map(|beat| nanos(beat) / 1_000_000),
         reads: watches || fault.manners.peer_reads,
         closes: !watches || fault.manners.closes,

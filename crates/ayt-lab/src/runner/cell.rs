@@ -280,7 +280,8 @@ fn origin(
     sent: Option<&Event>,
 ) -> Option<Duration> {
     match from {
-        Zero::Heard => bed.heard(end),
+        Zero::Heard => bed.heard(end, false),
+        Zero::Data => bed.heard(end, true),
         Zero::Told => bed.told(zero),
         Zero::Asked => None,
         Zero::Sent => sent.map(Event::at),

@@ -113,6 +113,9 @@ pub(super) fn run(spec: Spec) -> i32 {
             _ => return 2,
         },
     };
+    if let Some(Setting::Session(terms)) = setting {
+        return super::session::run(&spec, terms, clock);
+    }
     let mut hub = Hub {
         beat: spec.beat_ms.map(Duration::from_millis),
         spec,
@@ -351,16 +354,21 @@ impl Hub {
     }
 
     fn tell(&self, connection: usize, at: Duration, what: What) {
-        let event = Event {
-            at_ns: u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
-            connection,
-            what,
-        };
-        let Ok(mut line) = serde_json::to_vec(&event) else {
-            return;
-        };
-        line.push(b'\n');
-        let mut out = std::io::stdout().lock();
-        let _ = out.write_all(&line).and_then(|()| out.flush());
+        tell(connection, at, what);
     }
+}
+
+/// Tells the lab, a JSON object a line.
+pub(super) fn tell(connection: usize, at: Duration, what: What) {
+    let event = Event {
+        at_ns: u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
+        connection,
+        what,
+    };
+    let Ok(mut line) = serde_json::to_vec(&event) else {
+        return;
+    };
+    line.push(b'\n');
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(&line).and_then(|()| out.flush());
 }

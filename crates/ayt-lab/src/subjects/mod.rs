@@ -8,6 +8,7 @@
 mod agent;
 mod hub;
 mod line;
+mod session;
 
 use std::net::SocketAddr;
 use std::time::Duration;

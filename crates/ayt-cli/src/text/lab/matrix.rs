@@ -12,10 +12,8 @@ use super::colour;
 use crate::output::page::Page;
 use crate::text::{notes, style};
 
-/// Width of the names on the left: the longest, and `+` for data in flight.
-const NAMES: usize = 19;
-/// Width of a detector's column: its title and two spaces.
-const LEAST: usize = 8;
+/// Width of the names on the left.
+const NAMES: usize = 18;
 
 /// Writes it, and what its letters mean.
 pub(super) fn write<W: Write>(out: &mut W, page: Page, outcomes: &[Outcome]) -> io::Result<()> {
@@ -23,12 +21,15 @@ pub(super) fn write<W: Write>(out: &mut W, page: Page, outcomes: &[Outcome]) -> 
         .into_iter()
         .filter(|detector| outcomes.iter().any(|one| one.cell.detector == *detector))
         .collect();
-    let width = |detector: &Detector| (title(*detector).len() + 1).max(LEAST);
-    let mut line = " ".repeat(NAMES);
-    for detector in &columns {
-        line += &format!("{:>1$}", title(*detector), width(detector));
+    for line in 0..2 {
+        let mut text = " ".repeat(NAMES);
+        for detector in &columns {
+            text += &format!("{:>1$}", title(*detector)[line], width(detector));
+        }
+        if !text.trim().is_empty() {
+            writeln!(out, "{}", page.paint(style::TITLE, text.trim_end()))?;
+        }
     }
-    writeln!(out, "{}", page.paint(style::TITLE, &line))?;
     for (fault, path, level) in rows(outcomes) {
         let mark = match (path, level) {
             (Path::InFlight, 0) => format!("{} +", fault.name()),
@@ -71,11 +72,21 @@ const LETTERS: [(&str, Cause, &str); 7] = [
     ("A", Cause::Unanswered, "asked and silent"),
 ];
 
-/// Its name, or what of it fits the width of a terminal.
-const fn title(detector: Detector) -> &'static str {
+/// Its name on two lines: all of them fit the width of a terminal.
+const fn title(detector: Detector) -> [&'static str; 2] {
     match detector {
-        Detector::UserTimeout => "timeout",
-        other => other.name(),
+        Detector::Keepalive => ["keep-", "alive"],
+        Detector::UserTimeout => ["user", "timeout"],
+        Detector::Heartbeat => ["heart-", "beat"],
+        other => ["", other.name()],
+    }
+}
+
+/// With the space before it.
+const fn width(detector: &Detector) -> usize {
+    match detector {
+        Detector::None | Detector::Probe => 7,
+        _ => 8,
     }
 }
 
