@@ -46,7 +46,9 @@ impl Line {
             thread::spawn(move || read(&stream, number, clock, &inputs, &writing));
         }
         let (writer, inputs) = (Arc::clone(&stream), inputs.clone());
-        thread::spawn(move || write(&writer, number, clock, &outs, &inputs, &writing));
+        thread::spawn(move || {
+            write(&writer, number, clock, &outs, &inputs, &writing, reads);
+        });
         Self { stream, out }
     }
 
@@ -96,6 +98,7 @@ fn write(
     outs: &Receiver<Out>,
     inputs: &Sender<Input>,
     writing: &AtomicBool,
+    reads: bool,
 ) {
     for out in outs {
         match out {
@@ -108,6 +111,10 @@ fn write(
                 writing.store(true, Ordering::Release);
                 let written = stream.write_all(&bytes);
                 if let Err(error) = written {
+                    if reads && error.kind() == io::ErrorKind::BrokenPipe {
+                        // The read took the error, and tells it.
+                        return;
+                    }
                     let at = clock.now();
                     let _ = inputs.send(ended(stream, number, at, Some(error)));
                     return;
