@@ -81,10 +81,12 @@ fn by_veth() -> Joined {
     let near = VethEnd {
         name: "bare",
         mac: [2, 0, 0, 0, 0, 1],
+        index: 0,
     };
     let far = VethEnd {
         name: "bare",
         mac: [2, 0, 0, 0, 0, 2],
+        index: 0,
     };
     let address = |last| Ipv4Addr::new(10, 78, 0, last);
     let (mut route_a, mut route_b) = (
