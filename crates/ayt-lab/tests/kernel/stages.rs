@@ -87,7 +87,10 @@ fn the_same_seed_loses_the_same_datagrams() -> Done {
         }
         let count = || bed.wire.counts().of(Direction::AtoB);
         eventually("all have left the wire", PATIENCE, || {
-            count().delivered + count().dropped == 100
+            let now = count();
+            (now.delivered + now.dropped == 100)
+                .then_some(())
+                .ok_or_else(|| format!("{now:?}, overruns {}", bed.wire.counts().overruns))
         });
         let count = count().delivered;
         let mut numbers = Vec::new();
