@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ayt_sys::lab::{PacketPort, RouteSocket, offload_off};
-use ayt_sys::wire::route::VethEnd;
+use ayt_sys::wire::route::{Link, VethEnd};
 use ayt_sys::{Netns, SysError};
 
 use super::{Port, Shared};
@@ -38,6 +38,9 @@ struct Plugged {
     /// To the wire's own namespace.
     route: RouteSocket,
     far: u32,
+    /// To the host's namespace.
+    inside: RouteSocket,
+    near: u32,
     has_v6: bool,
 }
 
@@ -95,9 +98,13 @@ impl End {
             return Ok(());
         };
         loop {
-            let links = plugged.route.links().map_err(|error| self.error(error))?;
-            let far = links.iter().find(|link| link.index == plugged.far);
-            if far.is_some_and(|link| link.up && link.carrier != Some(false)) {
+            let far = plugged.route.links().map_err(|error| self.error(error))?;
+            let near = plugged.inside.links().map_err(|error| self.error(error))?;
+            let sends = |links: &[Link], index| {
+                let link = links.iter().find(|link| link.index == index);
+                link.is_some_and(|link| link.up && link.carrier != Some(false) && link.sends)
+            };
+            if sends(&far, plugged.far) && sends(&near, plugged.near) {
                 return Ok(());
             }
             if clock::now() > end {
@@ -124,10 +131,13 @@ impl End {
         let near = VethEnd {
             name: &near_name,
             mac: near_mac,
+            index: 0,
         };
         let far = VethEnd {
             name: &far_name,
             mac: far_mac,
+            // No host has so many devices: never the number of the near half.
+            index: 0x10_0000 + self.side().index() as u32,
         };
         let mut route = RouteSocket::open(&self.ns)?;
         let index = route.new_veth(&far, &near, host, MTU)?;
@@ -151,6 +161,8 @@ impl End {
         let plugged = Plugged {
             route,
             far: index,
+            inside,
+            near: device,
             has_v6,
         };
         Ok((plugged, port))

@@ -68,7 +68,8 @@ struct Shared {
     counts: Mutex<Counts>,
 }
 
-/// Two hosts joined; for what it can do see [`stage`].
+/// Two hosts joined by a program that sees every packet; for what it can do to them,
+/// see [`stage`]. When it is dropped, both hosts lose its device.
 #[derive(Debug)]
 pub struct Wire {
     shared: Arc<Shared>,

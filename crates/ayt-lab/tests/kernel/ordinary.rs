@@ -20,6 +20,7 @@ fn two_hosts_talk_in_both_families_and_the_log_tells() -> Done {
         let mark = bed.wire.mark();
         let mut pair = bed.connect(six)?;
         pair.talk()?;
+        bed.all_acknowledged();
         let from = pair.address()?;
         let log = bed.wire.log(|log| {
             let ours = log.since(mark).filter(|record| {

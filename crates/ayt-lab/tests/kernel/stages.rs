@@ -7,6 +7,8 @@ use std::time::Duration;
 use ayt_lab::stage::{Delay, Loss, Pick, Reorder, Segment, Ways};
 use ayt_lab::{Direction, Place, Side};
 
+use ayt_testbed::eventually;
+
 use super::bed::{Bed, Done, PATIENCE, with_data};
 
 #[test]
@@ -83,9 +85,14 @@ fn the_same_seed_loses_the_same_datagrams() -> Done {
         for number in 0..100u8 {
             from.send_to(&[number], to.local_addr()?)?;
         }
-        let all = bed.wire.wait_for(99, PATIENCE, |_| true);
-        assert!(all.is_some(), "all were seen");
-        let count = bed.wire.counts().of(Direction::AtoB).delivered;
+        let count = || bed.wire.counts().of(Direction::AtoB);
+        eventually("all have left the wire", PATIENCE, || {
+            let now = count();
+            (now.delivered + now.dropped == 100)
+                .then_some(())
+                .ok_or_else(|| format!("{now:?}, overruns {}", bed.wire.counts().overruns))
+        });
+        let count = count().delivered;
         let mut numbers = Vec::new();
         for _ in 0..count {
             let mut number = [0];
@@ -145,5 +152,57 @@ fn a_cut_takes_also_what_is_under_way() -> Done {
     let (seen, lost) = (seen.expect("it was sent"), lost.expect("it was lost"));
     assert_eq!(seen.number, lost.number);
     assert!(lost.at < cut.at, "it was sent before");
+    Ok(())
+}
+
+/// Whatever the traffic, each packet meets the chain of its own time.
+#[test]
+fn a_change_is_exact_in_the_middle_of_traffic() -> Done {
+    let Some(bed) = Bed::new()? else {
+        return Ok(());
+    };
+    let from = bed
+        .a
+        .enter(|| UdpSocket::bind((bed.wire.v4(Side::A), 0)))??;
+    let to = (bed.wire.v4(Side::B), 9);
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let mut cuts = Vec::new();
+    std::thread::scope(|scope| -> Done {
+        scope.spawn(|| {
+            // B's kernel answers that nobody listens: traffic both ways.
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                for _ in 0..16 {
+                    let _ = from.send_to(b"x", to);
+                }
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        });
+        let mut change = || -> Done {
+            for _ in 0..20 {
+                let mark = bed.wire.mark();
+                let cut = bed.wire.cut()?;
+                let seen = bed
+                    .wire
+                    .wait_for(mark, PATIENCE, |record| record.is_dropped());
+                let healed = bed.wire.remove(cut.value)?;
+                let passed = bed.wire.wait_for(mark, PATIENCE, |record| {
+                    record.at > healed.at && record.delivered_at().is_some()
+                });
+                assert!(seen.is_some() && passed.is_some(), "there is traffic");
+                cuts.push(cut.at..healed.at);
+            }
+            Ok(())
+        };
+        let done = change();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        done
+    })?;
+    bed.wire.log(|log| {
+        assert_eq!(log.forgotten(), 0);
+        for record in log.records() {
+            let cut_then = cuts.iter().any(|cut| cut.contains(&record.at));
+            assert_eq!(record.is_dropped(), cut_then, "{record}");
+        }
+    });
     Ok(())
 }

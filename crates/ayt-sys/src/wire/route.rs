@@ -19,6 +19,7 @@ const NEW_ADDRESS: u16 = 20;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_QDISC: u16 = 6;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_NET_NS_FD: u16 = 28;
@@ -45,6 +46,10 @@ pub struct VethEnd<'a> {
     pub name: &'a str,
     /// Its hardware address.
     pub mac: [u8; 6],
+    /// Its number in its namespace; 0 for the next that is free. Where both ends
+    /// have the same, the kernel takes them for one device without a peer and lets
+    /// up to a second pass before it looks at their carriers (`net/core/link_watch.c`).
+    pub index: u32,
 }
 
 /// A network device, as the kernel lists it.
@@ -58,6 +63,9 @@ pub struct Link {
     pub up: bool,
     /// The other end is there and up; `None` where the kernel does not say.
     pub carrier: Option<bool>,
+    /// It has a queue to send from; until the kernel has noticed the carrier,
+    /// everything that is sent is lost.
+    pub sends: bool,
 }
 
 /// Makes a veth pair: `here` in the namespace of the netlink socket, `there` in
@@ -71,13 +79,13 @@ pub fn new_veth(
     sequence: u32,
 ) -> Vec<u8> {
     let mut request = Request::new(NEW_LINK, F_NEW | F_ACK, sequence);
-    request.link_header(0, 0, 0);
+    request.link_header(here.index, 0, 0);
     request.end_of_pair(here, mtu);
     request.nested(IFLA_LINKINFO, |info| {
         info.attribute(IFLA_INFO_KIND, b"veth");
         info.nested(IFLA_INFO_DATA, |data| {
             data.nested(VETH_INFO_PEER, |peer| {
-                peer.link_header(0, 0, 0);
+                peer.link_header(there.index, 0, 0);
                 peer.end_of_pair(there, mtu);
                 peer.attribute(IFLA_NET_NS_FD, &namespace.to_ne_bytes());
             });
@@ -156,12 +164,14 @@ pub fn link(payload: &[u8]) -> Option<Link> {
     let flags = u32_at(payload, 8)?;
     let mut name = None;
     let mut carrier = None;
+    let mut sends = false;
     for (kind, value) in attributes(payload.get(LINK_HEADER..)?) {
         match kind {
             IFLA_IFNAME => {
                 let text = value.split(|byte| *byte == 0).next().unwrap_or_default();
                 name = Some(String::from_utf8_lossy(text).into_owned());
             }
+            IFLA_QDISC => sends = !value.starts_with(b"noop\0"),
             IFLA_CARRIER => carrier = value.first().map(|byte| *byte != 0),
             _ => {}
         }
@@ -171,6 +181,7 @@ pub fn link(payload: &[u8]) -> Option<Link> {
         name: name?,
         up: flags & IFF_UP != 0,
         carrier,
+        sends,
     })
 }
 
@@ -250,10 +261,12 @@ mod tests {
         let here = VethEnd {
             name: "far-a",
             mac: [2, 0, 0, 0, 0, 1],
+            index: 0,
         };
         let there = VethEnd {
             name: "wire0",
             mac: [2, 0, 0, 0, 0, 2],
+            index: 0,
         };
         let message = new_veth(&here, &there, 7, 1500, 3);
         let top = &payload(&message)[LINK_HEADER..];

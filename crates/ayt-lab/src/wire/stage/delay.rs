@@ -33,7 +33,7 @@ impl Delay {
             ways,
             base,
             jitter,
-            dice: Dice::new(seed),
+            dice: Dice::of("delay", seed),
             last: [Duration::ZERO; 2],
         }
     }

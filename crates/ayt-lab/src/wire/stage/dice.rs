@@ -12,8 +12,18 @@ pub(super) struct Dice {
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Dice {
-    /// Dice with a seed.
-    pub(super) const fn new(seed: u64) -> Self {
+    /// Dice of a kind of stage: two kinds with the same seed roll differently.
+    pub(super) const fn of(stage: &str, seed: u64) -> Self {
+        let mut salt = 0;
+        let mut at = 0;
+        while at < stage.len() {
+            salt = mix(salt ^ stage.as_bytes()[at] as u64 ^ STEP);
+            at += 1;
+        }
+        Self::new(seed ^ salt)
+    }
+
+    const fn new(seed: u64) -> Self {
         Self {
             // Far apart in the one sequence that all seeds share.
             states: [seed, mix(seed ^ 0x6179_7420_6c61_6221)],
@@ -55,6 +65,13 @@ mod tests {
             9_817_491_932_198_370_423,
         ];
         assert_eq!(rolls, published);
+    }
+
+    #[test]
+    fn two_kinds_with_one_seed_roll_differently() {
+        let roll = |stage| Dice::of(stage, 7).next(Direction::AtoB);
+        assert_ne!(roll("loss"), roll("delay"));
+        assert_eq!(roll("loss"), roll("loss"));
     }
 
     proptest! {

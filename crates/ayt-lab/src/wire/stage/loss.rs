@@ -22,7 +22,7 @@ impl Loss {
         Self {
             ways,
             rate,
-            dice: Dice::new(seed),
+            dice: Dice::of("loss", seed),
         }
     }
 }

@@ -52,7 +52,7 @@ pub use outage::Outage;
 pub use pick::Pick;
 pub use reorder::Reorder;
 pub use reset::Reset;
-pub use segment::{Recogniser, Segment, UnknownSegment};
+pub use segment::{Kinds, Recogniser, Segment, UnknownSegment};
 pub use unreachable::{Code, Unreachable};
 
 /// One thing that a wire does to packets.

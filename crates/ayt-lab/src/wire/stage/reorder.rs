@@ -24,7 +24,7 @@ impl Reorder {
             ways,
             rate,
             by,
-            dice: Dice::new(seed),
+            dice: Dice::of("reorder", seed),
         }
     }
 }
