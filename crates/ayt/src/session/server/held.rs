@@ -133,6 +133,9 @@ impl Kept {
         let cause = cause(over, state.last.as_ref());
         drop(state);
         self.over.store(true, Ordering::Release);
+        // If it was held back for one that is over longer still, that is not waited for
+        // any more: now this one is what a newer waits for.
+        self.core.release();
         self.finish_if_due();
         cause
     }
