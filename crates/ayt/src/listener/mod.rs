@@ -37,6 +37,9 @@ mod accept_error;
 #[cfg(feature = "axum")]
 mod axum;
 mod bounds;
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod stopper;
@@ -272,15 +275,7 @@ impl<D: Detector> Listener<D> {
         }
         let detector = (self.detector)(peer);
         let mut connection = Watched::tcp(stream, detector).peer(peer);
-        let place = Arc::new(place);
-        place.live(connection.handle());
-        let (registered, gone) = (Arc::clone(&place), place);
-        connection.must_register(
-            self.bounds.age,
-            self.at_first_byte,
-            Box::new(move || registered.registered()),
-            Box::new(move || gone.gone()),
-        );
+        place.seat(&mut connection, self.bounds.age, self.at_first_byte);
         Some(connection)
     }
 }

@@ -21,6 +21,7 @@ use super::settings::{Settings, Store};
 use super::shared::Shared;
 use super::task::Task;
 use super::{BadClient, Client};
+use crate::sync::task::spawn;
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -295,7 +296,7 @@ impl Builder {
             store: self.store,
             random: self.random,
         });
-        tokio::spawn(Task::new(Arc::clone(&shared), Arc::clone(&settings)).run());
+        spawn(Task::new(Arc::clone(&shared), Arc::clone(&settings)).run());
         Ok(Client { shared, settings })
     }
 }

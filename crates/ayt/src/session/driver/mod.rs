@@ -6,9 +6,13 @@
 //! timers. Between two connections the messages are parked, and the program's calls
 //! go on as if nothing had happened.
 
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 mod outgoing;
 mod pump;
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests;
 mod values;
 
@@ -17,7 +21,7 @@ use values::cause_of;
 pub use values::{SendError, SessionEnd};
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -31,6 +35,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 type Link = link::Link<Fixed>;
 
