@@ -34,6 +34,9 @@ mod bad;
 mod builder;
 mod connect;
 mod event;
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 mod handle;
 mod loss;
 mod random;
@@ -44,6 +47,7 @@ mod shared;
 mod spare;
 mod task;
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests;
 mod values;
 

@@ -1,8 +1,7 @@
 //! One session as the server keeps it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use ayt_core::cause::Cause;
 use ayt_core::session::link::End;
@@ -13,6 +12,8 @@ use tokio::sync::Notify;
 
 use super::events::{Events, SessionEvent};
 use crate::session::driver::{Core, HeldCore};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What the client said of the session before, when it came back too late to go on
 /// with it.
@@ -56,7 +57,10 @@ struct State {
     epoch: u64,
     /// How its last connection ended.
     last: Option<End>,
-    over: Option<Over>,
+    /// Another server has its identity.
+    elsewhere: bool,
+    /// Why it is over: decided once, whatever comes after.
+    over: Option<(Over, Cause)>,
 }
 
 impl Kept {
@@ -76,6 +80,7 @@ impl Kept {
                 peer,
                 epoch: 0,
                 last: None,
+                elsewhere: false,
                 over: None,
             }),
             carried: AtomicUsize::new(0),
@@ -126,11 +131,21 @@ impl Kept {
         self.events.push(SessionEvent::Lost(end.clone()));
     }
 
+    /// Another server has its identity: whatever ends it now is that.
+    pub(super) fn is_elsewhere(&self) {
+        self.lock().elsewhere = true;
+    }
+
     /// No connection will follow. The cause it ends with.
     pub(super) fn is_over(&self, over: Over) -> Cause {
         let mut state = self.lock();
-        state.over = Some(over);
+        let over = if state.elsewhere {
+            Over::Superseded
+        } else {
+            over
+        };
         let cause = cause(over, state.last.as_ref());
+        state.over = Some((over, cause));
         drop(state);
         self.over.store(true, Ordering::Release);
         // If it was held back for one that is over longer still, that is not waited for
@@ -146,10 +161,9 @@ impl Kept {
             return;
         }
         let state = self.lock();
-        let Some(over) = state.over else {
+        let Some((over, cause)) = state.over else {
             return;
         };
-        let cause = cause(over, state.last.as_ref());
         let reason = state.last.as_ref().and_then(|end| end.reason);
         drop(state);
         self.core.finish(cause, reason);

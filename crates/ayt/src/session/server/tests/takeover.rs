@@ -46,7 +46,10 @@ async fn a_session_that_was_held_back_when_it_was_taken_over_hands_over_what_cam
     assert_eq!(second.recv().await.unwrap(), "held back");
     assert_eq!(second.recv().await, None);
     assert_eq!(third.recv().await.unwrap(), "of the newest");
-    assert!(begun.elapsed() < S, "nobody waits for a drain that has ended");
+    assert!(
+        begun.elapsed() < S,
+        "nobody waits for a drain that has ended"
+    );
 }
 
 #[tokio::test(start_paused = true)]
