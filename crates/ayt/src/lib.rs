@@ -20,11 +20,15 @@ pub mod cause;
 pub mod close;
 pub mod connect;
 pub mod copy;
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 #[cfg(any(unix, windows))]
 pub mod keepalive;
 pub mod listener;
 pub mod pool;
 pub mod session;
+mod sync;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod trace;

@@ -3,15 +3,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use ayt_core::detectors::Detector;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cause::Cause;
-use crate::watched::Handle;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::watched::{Handle, Watched};
 
 /// Bounds on connections that are not [registered](crate::watched::Handle::registered).
 /// Registered ones do not count: how many of them there may be is the application's
@@ -220,8 +222,27 @@ impl Places {
 }
 
 impl Place {
+    /// The connection takes it, and has to register in time.
+    pub(super) fn seat<S, D: Detector>(
+        self,
+        connection: &mut Watched<S, D>,
+        age: Duration,
+        at_first_byte: bool,
+    ) {
+        let place = Arc::new(self);
+        place.live(connection.handle());
+        let (registered, gone) = (Arc::clone(&place), Arc::clone(&place));
+        connection.must_register(
+            age,
+            at_first_byte,
+            Box::new(move || registered.registered()),
+            Box::new(move || gone.gone()),
+        );
+        place.must_register_by(Instant::now() + age);
+    }
+
     /// The connection lives from now on.
-    pub(super) fn live(&self, handle: Handle) {
+    fn live(&self, handle: Handle) {
         let mut inner = self.places.lock();
         inner.accepted += 1;
         inner.live.insert(self.id, handle);
@@ -278,6 +299,7 @@ fn group(address: IpAddr) -> IpAddr {
 }
 
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests {
     use super::*;
 

@@ -40,6 +40,9 @@ mod accept_error;
 #[cfg(feature = "axum")]
 mod axum;
 mod bounds;
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod stopper;
@@ -281,16 +284,7 @@ impl<D: Detector> Listener<D> {
         }
         let detector = (self.detector)(peer);
         let mut connection = Watched::tcp(stream, detector).peer(peer);
-        let place = Arc::new(place);
-        place.live(connection.handle());
-        let (registered, gone) = (Arc::clone(&place), Arc::clone(&place));
-        connection.must_register(
-            self.bounds.age,
-            self.at_first_byte,
-            Box::new(move || registered.registered()),
-            Box::new(move || gone.gone()),
-        );
-        place.must_register_by(Instant::now() + self.bounds.age);
+        place.seat(&mut connection, self.bounds.age, self.at_first_byte);
         Some(connection)
     }
 }

@@ -64,6 +64,9 @@
 //! Nothing is buffered: a read or write that is dropped before it is ready has
 //! taken nothing, just as with the stream inside. A dropped read is a pause.
 
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 mod handle;
 mod never;
 mod poll;
@@ -281,4 +284,5 @@ pub fn facts_of(stream: &TcpStream) -> Option<SocketAtEnd> {
 }
 
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests;

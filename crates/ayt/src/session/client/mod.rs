@@ -36,6 +36,9 @@ mod bad;
 mod builder;
 mod connect;
 mod event;
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 mod handle;
 mod loss;
 mod random;
@@ -49,6 +52,7 @@ mod shared;
 mod spare;
 mod task;
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests;
 mod values;
 

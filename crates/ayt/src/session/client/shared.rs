@@ -1,7 +1,7 @@
 //! What a client's handle and its task share.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ayt_core::session::frame::{Bits128, Reason, Retry};
@@ -16,6 +16,7 @@ use super::saved::Saved;
 use super::task::Last;
 use super::values::{Ended, Snapshot, Status, Undelivered};
 use crate::session::driver::{Clock, Core};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 mod asking;
 mod gone;

@@ -7,10 +7,14 @@
 //! go on as if nothing had happened.
 
 mod below;
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 mod outgoing;
 mod pump;
 mod rest;
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests;
 mod values;
 
@@ -21,7 +25,7 @@ use values::cause_of;
 pub use values::{SendError, SessionEnd};
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -35,6 +39,8 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 type Link = link::Link<Fixed>;
 

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ayt_core::session::link::End;
@@ -10,6 +9,7 @@ use ayt_core::session::registry::Over;
 use tokio::sync::Notify;
 
 use crate::session::SessionEnd;
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How many events wait for a program at most.
 const MOST: usize = 64;
@@ -175,6 +175,7 @@ impl Events {
 }
 
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests {
     use super::*;
 

@@ -131,6 +131,12 @@ impl Session {
         &self.handle.kept
     }
 
+    #[cfg(test)]
+    #[cfg(ayt_explore)]
+    pub(super) fn kept_shared(&self) -> Arc<Kept> {
+        self.handle.kept.clone()
+    }
+
     /// Who the client is: 1 to 128 bytes of anything. Escape them where you show them.
     #[must_use]
     pub fn identity(&self) -> &Bytes {

@@ -1,0 +1,73 @@
+//! What must be true at every moment.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::super::book::Book;
+use crate::session::store::{
+    Answer, Conflict, Kick, Kicks, Memory, Node, Record, SessionStore, Unavailable,
+};
+
+/// Under the book's lock, whenever it was changed: an identity has at most one live
+/// session, which is the current one.
+pub(in super::super) fn holds(book: &Book) {
+    let mut live: HashMap<&Bytes, usize> = HashMap::new();
+    for kept in book.conns.values() {
+        if kept.core.is_connected() {
+            *live.entry(&kept.identity).or_default() += 1;
+            let current = book.registry.current(&kept.identity);
+            let is_current = current.is_some_and(|(_, _, keep)| Arc::ptr_eq(&keep.0, kept));
+            assert!(is_current, "a session lives that is not the current one");
+        }
+    }
+    for (identity, live) in live {
+        assert!(live <= 1, "{live} live sessions of {identity:?}");
+    }
+}
+
+/// A store that sees to it that epochs only grow.
+#[derive(Debug)]
+pub(super) struct Witness(Arc<Memory>);
+
+impl Witness {
+    pub(super) const fn new(store: Arc<Memory>) -> Self {
+        Self(store)
+    }
+}
+
+impl SessionStore for Witness {
+    fn get<'a>(&'a self, identity: &'a Bytes) -> Answer<'a, Result<Option<Record>, Unavailable>> {
+        self.0.get(identity)
+    }
+
+    fn compare_and_set<'a>(
+        &'a self,
+        identity: &'a Bytes,
+        expected: Option<&'a Record>,
+        new: Record,
+    ) -> Answer<'a, Result<(), Conflict>> {
+        if let Some(before) = expected {
+            let only_told = before.node == new.node && before.epoch == new.epoch;
+            assert!(new.epoch > before.epoch || only_told, "{before:?} {new:?}");
+        }
+        self.0.compare_and_set(identity, expected, new)
+    }
+
+    fn forget<'a>(
+        &'a self,
+        identity: &'a Bytes,
+        expected: &'a Record,
+    ) -> Answer<'a, Result<(), Unavailable>> {
+        self.0.forget(identity, expected)
+    }
+
+    fn kick<'a>(&'a self, node: &'a Node, kick: Kick) -> Answer<'a, Result<(), Unavailable>> {
+        self.0.kick(node, kick)
+    }
+
+    fn kicks(&self, node: &Node) -> Box<dyn Kicks> {
+        self.0.kicks(node)
+    }
+}

@@ -1,0 +1,52 @@
+//! Two servers that share a store.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ayt_core::session::frame::Reason;
+
+use super::program::{Does, serve};
+use super::{device, first_of, is_settled, server_of};
+use crate::explore::{block_on, explore};
+use crate::session::store::Memory;
+
+#[test]
+fn of_two_servers_one_has_the_session_in_the_end() {
+    explore(400, || {
+        let store = Arc::new(Memory::new());
+        let servers = [(); 2].map(|()| server_of(store.clone()));
+        let programs = servers
+            .each_ref()
+            .map(|server| serve(server, Does::Nothing));
+        let [a, b] = &servers;
+        let mut devices = vec![device(a, 0..2), device(b, 10..12), device(a, 20..22)];
+        block_on(async {
+            let mut left = Vec::new();
+            // All but one are told, wherever they are.
+            while devices.len() > 1 {
+                let device = first_of(&mut devices).await.expect("nobody is refused");
+                let reason = device.end.as_ref().and_then(|end| end.reason);
+                assert!(
+                    matches!(reason, Some(Reason::Superseded) | None),
+                    "{device:?}"
+                );
+                left.push(device);
+            }
+            for server in &servers {
+                server.shutdown(Duration::ZERO).await;
+            }
+            left.extend(first_of(&mut devices).await);
+            let mut epochs = Vec::new();
+            for (server, program) in servers.iter().zip(programs) {
+                let stories = program.await.unwrap();
+                epochs.extend(stories.iter().flat_map(|story| story.epochs.clone()));
+                let here = |left: &super::Left| epochs.contains(&left.epoch);
+                let (of_it, others): (Vec<_>, Vec<_>) = left.into_iter().partition(here);
+                is_settled(server, &stories, &of_it);
+                left = others;
+            }
+            assert!(left.is_empty(), "{left:?}");
+            assert!(store.is_empty(), "{store:?}");
+        });
+    });
+}
