@@ -112,6 +112,7 @@ fn an_end_is_seen_or_wakes_both_directions() {
             Cause::Destroyed
         };
         assert_eq!(shared.decided(), Some(cause));
+        assert_eq!(shared.cause(), Some(cause));
     });
 }
 

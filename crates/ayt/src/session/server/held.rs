@@ -8,12 +8,11 @@ use ayt_core::session::link::End;
 use ayt_core::session::registry::{Held, Over};
 use ayt_core::session::traffic::{Accepts, CannotResume, Numbers};
 use bytes::Bytes;
-use tokio::sync::Notify;
 
 use super::events::{Events, SessionEvent};
 use crate::session::driver::{Core, HeldCore};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 
 /// What the client said of the session before, when it came back too late to go on
 /// with it.
