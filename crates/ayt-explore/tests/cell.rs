@@ -56,7 +56,6 @@ mod sync {
     }
 }
 
-#[expect(dead_code, reason = "not all of it is shared between threads")]
 #[path = "../../ayt/src/watched/shared.rs"]
 mod shared;
 

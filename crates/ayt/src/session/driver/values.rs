@@ -21,15 +21,11 @@ pub struct SessionEnd {
     pub numbers: Numbers,
 }
 
-/// What an error of the transport says of the peer.
+/// What an error of the transport says: out of what a watched stream below has said, else
+/// out of the error's number or kind.
 pub(super) fn cause_of(error: &io::Error) -> Cause {
-    match error.kind() {
-        io::ErrorKind::TimedOut => Cause::KeepaliveTimeout,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Cause::Unreachable,
-        io::ErrorKind::ConnectionAborted => Cause::Destroyed,
-        io::ErrorKind::UnexpectedEof => Cause::PeerClosed,
-        _ => Cause::PeerReset,
-    }
+    // A stream that fails with "not now" has failed: it must not answer so.
+    crate::cause::find(error).unwrap_or(Cause::Failed)
 }
 
 /// Why a message was not taken.
