@@ -56,7 +56,10 @@ mod sync {
     }
 }
 
-#[expect(dead_code, reason = "not all of it is shared between threads")]
+#[expect(
+    dead_code,
+    reason = "waiting for the end is tokio's, and not tried here"
+)]
 #[path = "../../ayt/src/watched/shared.rs"]
 mod shared;
 
@@ -112,6 +115,7 @@ fn an_end_is_seen_or_wakes_both_directions() {
             Cause::Destroyed
         };
         assert_eq!(shared.decided(), Some(cause));
+        assert_eq!(shared.cause(), Some(cause));
     });
 }
 

@@ -10,6 +10,7 @@ mod imp {
     pub(crate) use std::hash::RandomState;
     pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, atomic};
     pub(crate) use std::thread_local;
+    pub(crate) use tokio::sync::Notify;
 
     pub(crate) mod task {
         pub(crate) use tokio::task::{JoinSet, spawn};

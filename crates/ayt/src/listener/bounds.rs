@@ -7,12 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ayt_core::detectors::Detector;
-use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cause::Cause;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 use crate::watched::{Handle, Watched};
 
 /// Bounds on connections that are not [registered](crate::watched::Handle::registered).

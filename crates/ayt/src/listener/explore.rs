@@ -39,11 +39,18 @@ fn live(places: &Arc<Places>) -> JoinHandle<bool> {
             return false;
         };
         let handle = connection.handle();
-        let registering = spawn(async move { handle.registered() });
+        let registering = [(); 2].map(|()| {
+            let handle = handle.clone();
+            spawn(async move { handle.registered() })
+        });
         let peer = spawn(async move { far.write_all(b"x").await.map(|()| far) });
         let _ = connection.read(&mut [0; 1]).await;
         drop(connection);
-        registering.await.unwrap();
+        let mut news = 0;
+        for one in registering {
+            news += u32::from(one.await.unwrap());
+        }
+        assert!(news <= 1, "registered twice");
         let _ = peer.await;
         true
     })
@@ -68,6 +75,23 @@ fn every_place_comes_back_once_and_none_is_given_twice() {
             let stats = places.stats();
             assert_eq!(stats.accepted, in_all);
             assert_eq!(stats.refused_total + in_all, 3);
+        });
+    });
+}
+
+#[test]
+fn who_stops_is_told_when_the_last_has_gone() {
+    explore(1_000, || {
+        let places = Arc::new(Places::default());
+        let stopper = Stopper::new(places.clone());
+        let tasks = [(); 2].map(|()| live(&places));
+        block_on(async {
+            // Time stands still.
+            assert_eq!(stopper.stop_within(Duration::from_secs(5)).await, 0);
+            for task in tasks {
+                task.await.unwrap();
+            }
+            is_empty(&places);
         });
     });
 }

@@ -34,6 +34,35 @@ impl<T> OnceLock<T> {
     }
 }
 
+/// tokio's; others may run before each call, as they may between any two steps of tasks
+/// on several threads.
+#[derive(Debug, Default)]
+pub(crate) struct Notify {
+    notify: tokio::sync::Notify,
+    turn: atomic::AtomicBool,
+}
+
+impl Notify {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn notified(&self) -> tokio::sync::futures::Notified<'_> {
+        self.turn.load(atomic::Ordering::SeqCst);
+        self.notify.notified()
+    }
+
+    pub(crate) fn notify_one(&self) {
+        self.turn.store(true, atomic::Ordering::SeqCst);
+        self.notify.notify_one();
+    }
+
+    pub(crate) fn notify_waiters(&self) {
+        self.turn.store(true, atomic::Ordering::SeqCst);
+        self.notify.notify_waiters();
+    }
+}
+
 /// Tasks that shuttle runs.
 pub(crate) mod task {
     use std::future::Future;

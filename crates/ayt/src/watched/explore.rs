@@ -112,6 +112,27 @@ fn no_time_under_a_hold_counts() {
 }
 
 #[test]
+fn a_hold_interrupts_the_silence_also_where_nobody_looked_meanwhile() {
+    explore(1_000, || {
+        let (stream, far) = pair();
+        let handle = stream.handle();
+        let reading = read(stream);
+        block_on(async {
+            yield_now().await;
+            for _ in 0..3 {
+                advance(S(8));
+                yield_now().await;
+                drop(handle.hold());
+                // 16 s without a byte would be the end, 8 s are nothing.
+                assert_eq!(handle.cause(), None);
+            }
+            drop(far);
+            assert_eq!(reading.await.unwrap(), (0, Some(Cause::PeerClosed)));
+        });
+    });
+}
+
+#[test]
 fn of_two_ends_one_counts_and_both_directions_learn_it() {
     explore(1_000, || {
         let (stream, far) = pair();

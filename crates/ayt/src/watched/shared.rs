@@ -71,6 +71,8 @@ impl Shared {
     pub(super) fn decide(&self, cause: Cause) -> bool {
         let first = self.decided.set(cause).is_ok();
         if first {
+            // Only then: who decides is who tells.
+            self.tell(cause);
             self.wake_both();
         }
         first

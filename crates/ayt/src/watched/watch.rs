@@ -252,7 +252,6 @@ impl<D: Detector> Watch<D> {
                 Verdict::Wait
             }
             Judgement::Silent => {
-                self.shared.tell(Cause::HeartbeatMissed);
                 self.shared.decide(Cause::HeartbeatMissed);
                 Verdict::Ended
             }
@@ -286,7 +285,6 @@ impl<D: Detector> Watch<D> {
         match self.register_by {
             Some(_) if !self.shared.is_unregistered() => self.register_by = None,
             Some(deadline) if now >= deadline => {
-                self.shared.tell(Cause::NeverRegistered);
                 self.shared.decide(Cause::NeverRegistered);
             }
             _ => {}
@@ -360,7 +358,6 @@ impl<D> Watch<D> {
 /// again and the handles know that it is over.
 impl<D> Drop for Watch<D> {
     fn drop(&mut self) {
-        self.shared.tell(Cause::LocalClose);
         self.shared.decide(Cause::LocalClose);
         self.shared.release();
         let cause = self.shared.cause().unwrap_or(Cause::LocalClose);

@@ -5,11 +5,10 @@ use std::fmt;
 use std::time::Duration;
 
 use ayt_core::session::traffic::Numbers;
-use tokio::sync::Notify;
 
 use super::loss::Loss;
 use super::values::Ended;
-use crate::sync::{Mutex, PoisonError};
+use crate::sync::{Mutex, Notify, PoisonError};
 
 /// How many events wait for a user that does not ask.
 pub const EVENTS: usize = 128;

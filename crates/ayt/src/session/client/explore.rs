@@ -122,6 +122,25 @@ fn a_close_at_any_moment_delivers_what_was_taken() {
 }
 
 #[test]
+fn a_cut_at_any_moment_keeps_no_message_back() {
+    explore(200, || {
+        let server = server();
+        let (client, scissors) = client(&server);
+        let client = Arc::new(client);
+        let closing = client.clone();
+        let end = async move {
+            // Not before the server's message is there.
+            while closing.state().numbers.handed_over == 0 {
+                yield_now().await;
+            }
+            closing.close().await;
+        };
+        let (taken, got) = life(end, &client, scissors, server);
+        assert_eq!(got, taken);
+    });
+}
+
+#[test]
 fn an_abort_at_any_moment_accounts_for_every_message() {
     explore(200, || {
         let server = server();

@@ -9,14 +9,13 @@ use ayt_core::session::link;
 use ayt_core::session::proof::Secret;
 use ayt_core::session::traffic::{Accepts, Config, Traffic};
 use bytes::Bytes;
-use tokio::sync::Notify;
 
 use super::event::{Event, Queue};
 use super::saved::Saved;
 use super::task::Last;
 use super::values::{Ended, Snapshot, Status, Undelivered};
 use crate::session::driver::{Clock, Core};
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 
 mod asking;
 mod gone;

@@ -169,37 +169,78 @@ fn moved(a: &Arc<Core>, b: &Arc<Core>) -> [JoinHandle<Option<End>>; 2] {
     [carry(a, left), of_b]
 }
 
+/// Traffic in both directions while the session moves once, with its connection cut
+/// before or standing.
+fn moving(cut: bool) {
+    let (a, b) = (core(), core());
+    let (left, right, scissors) = Line::pair(64);
+    let before = [carry(&a, left), carry(&b, right)];
+    let (there, back) = (send(&a, 0..4), receive(&b));
+    let done = Arc::new(Notify::new());
+    let (from_b, to_a) = (send(&b, 10..13), receive_and_tell(&a, 12, &done));
+    let mover = {
+        let (a, b) = (a.clone(), b.clone());
+        spawn(async move {
+            if cut {
+                scissors.cut();
+            }
+            moved(&a, &b)
+        })
+    };
+    block_on(async {
+        let [of_a, of_b] = mover.await.unwrap();
+        for task in before {
+            // The cut was seen, or the move.
+            let _ = task.await.unwrap();
+        }
+        assert_eq!(there.await.unwrap(), 4);
+        assert_eq!(from_b.await.unwrap(), 3);
+        // What a has not taken when it says goodbye is b's to lose.
+        done.notified().await;
+        a.end(Reason::Done, Retry::Never);
+        over(&a, of_a).await;
+        over(&b, of_b).await;
+        assert_eq!(back.await.unwrap(), [0, 1, 2, 3]);
+        assert_eq!(to_a.await.unwrap(), [10, 11, 12]);
+    });
+}
+
 #[test]
 fn a_session_that_moves_loses_and_repeats_nothing() {
+    explore(1_000, || moving(true));
+}
+
+#[test]
+fn nor_does_one_that_leaves_a_connection_that_stands() {
+    explore(1_000, || moving(false));
+}
+
+#[test]
+fn two_who_want_one_message_each_have_it() {
     explore(1_000, || {
         let (a, b) = (core(), core());
-        let (left, right, scissors) = Line::pair(64);
-        let before = [carry(&a, left), carry(&b, right)];
-        let (there, back) = (send(&a, 0..4), receive(&b));
-        let done = Arc::new(Notify::new());
-        let (from_b, to_a) = (send(&b, 10..13), receive_and_tell(&a, 12, &done));
-        let mover = {
-            let (a, b) = (a.clone(), b.clone());
-            spawn(async move {
-                scissors.cut();
-                moved(&a, &b)
-            })
+        let one = |core: &Arc<Core>| {
+            let core = core.clone();
+            spawn(async move { core.recv().await.map(|message| number(&message)) })
         };
+        let wanting = [one(&b), one(&b)];
+        // Both are sent before there is a connection, and come at once.
+        for n in 0..2 {
+            assert_eq!(a.offer(message(n)), Ok(None));
+        }
+        let (left, right, scissors) = Line::pair(4_096);
+        let tasks = [carry(&a, left), carry(&b, right)];
         block_on(async {
-            let [of_a, of_b] = mover.await.unwrap();
-            for task in before {
-                // The cut was seen, or the move.
-                let _ = task.await.unwrap();
+            let mut taken = Vec::new();
+            for want in wanting {
+                taken.extend(want.await.unwrap());
             }
-            assert_eq!(there.await.unwrap(), 4);
-            assert_eq!(from_b.await.unwrap(), 3);
-            // What a has not taken when it says goodbye is b's to lose.
-            done.notified().await;
-            a.end(Reason::Done, Retry::Never);
-            over(&a, of_a).await;
-            over(&b, of_b).await;
-            assert_eq!(back.await.unwrap(), [0, 1, 2, 3]);
-            assert_eq!(to_a.await.unwrap(), [10, 11, 12]);
+            taken.sort_unstable();
+            assert_eq!(taken, [0, 1]);
+            scissors.cut();
+            for task in tasks {
+                task.await.unwrap();
+            }
         });
     });
 }

@@ -37,10 +37,9 @@ use ayt_core::session::link::{self, End};
 use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, Offer, Traffic};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 
 type Link = link::Link<Fixed>;
 
@@ -180,11 +179,18 @@ impl Core {
 
     /// Does something with the link, if there is one, and wakes its task.
     fn with_link(&self, act: impl FnOnce(&mut Link, Duration)) {
+        self.with_place(|place, now| {
+            if let Place::Live(link) = place {
+                act(link, now);
+            }
+        });
+    }
+
+    /// Does something wherever the session is, and wakes the task of its connection.
+    fn with_place(&self, act: impl FnOnce(&mut Place, Duration)) {
         let mut state = self.lock();
         let now = self.clock.now();
-        if let Place::Live(link) = &mut state.place {
-            act(link, now);
-        }
+        act(&mut state.place, now);
         let task = state.task.take();
         drop(state);
         if let Some(task) = task {
@@ -307,11 +313,12 @@ impl Core {
     /// Ends the connection once everything is acknowledged (bounded); with
     /// [`Reason::Done`] the session as well.
     pub(crate) fn end(&self, reason: Reason, retry: Retry) {
-        self.with_link(|link, now| link.end(now, reason, retry));
-        let mut state = self.lock();
-        if let (Reason::Done, Place::Parked(traffic)) = (reason, &mut state.place) {
-            traffic.set_ending();
-        }
+        // In one step: between two it could get a connection, which would not be told.
+        self.with_place(|place, now| match place {
+            Place::Live(link) => link.end(now, reason, retry),
+            Place::Parked(traffic) if reason == Reason::Done => traffic.set_ending(),
+            Place::Parked(_) | Place::Moving => {}
+        });
     }
 
     /// BYE now, then FIN and the drain.

@@ -183,3 +183,26 @@ async fn what_came_along_with_the_handshake_is_not_left_lying() {
         () = tokio::time::sleep(Duration::from_secs(1)) => panic!("it was left lying"),
     }
 }
+
+#[test]
+fn an_error_of_the_transport_has_the_cause_it_has_everywhere() {
+    use std::io::{Error, ErrorKind};
+    let kind = |kind: ErrorKind| Error::from(kind);
+    let watched = crate::cause::Ended::new(Cause::HeartbeatMissed, None);
+    for (error, cause) in [
+        // Which of the kernel's timers it was is not known here.
+        (kind(ErrorKind::TimedOut), Cause::TimedOut),
+        (kind(ErrorKind::ConnectionReset), Cause::PeerReset),
+        (kind(ErrorKind::BrokenPipe), Cause::PeerClosed),
+        (kind(ErrorKind::HostUnreachable), Cause::Unreachable),
+        (kind(ErrorKind::ConnectionRefused), Cause::Unreachable),
+        (kind(ErrorKind::ConnectionAborted), Cause::Destroyed),
+        (kind(ErrorKind::UnexpectedEof), Cause::Truncated),
+        (kind(ErrorKind::WriteZero), Cause::Failed),
+        (kind(ErrorKind::WouldBlock), Cause::Failed),
+        (Error::other("tls"), Cause::Failed),
+        (watched.into(), Cause::HeartbeatMissed),
+    ] {
+        assert_eq!(cause_of(&error), cause, "{error:?}");
+    }
+}

@@ -24,16 +24,15 @@ pub struct SessionEnd {
     pub numbers: Numbers,
 }
 
-/// What an error of the transport says of the peer.
+/// What an error of the transport says: out of what a watched stream below has said, else
+/// out of the error's number or kind.
 pub(super) fn cause_of(error: &io::Error) -> Cause {
     match error.kind() {
-        io::ErrorKind::TimedOut => Cause::KeepaliveTimeout,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Cause::Unreachable,
-        io::ErrorKind::ConnectionAborted => Cause::Destroyed,
         // What encrypts has its own end, and this was not it.
         io::ErrorKind::UnexpectedEof => Cause::Truncated,
         io::ErrorKind::InvalidData => Cause::Failed,
-        _ => Cause::PeerReset,
+        // A stream that fails with "not now" has failed: it must not answer so.
+        _ => crate::cause::find(error).unwrap_or(Cause::Failed),
     }
 }
 

@@ -10,7 +10,7 @@ use ayt_core::session::frame::{Reason, Retry};
 use ayt_core::session::link::{End, Event as LinkEvent, Fate};
 use ayt_core::session::registry::{Conn, Decision, Event, Over, Registry, Resumed, Taken};
 use bytes::Bytes;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::events::SessionEvent;
 use super::held::{Keep, Kept, Predecessor};
@@ -18,7 +18,7 @@ use super::log;
 use super::stats::{Counters, one_more};
 use crate::session::driver::Notice;
 use crate::session::store::Record;
-use crate::sync::RandomState;
+use crate::sync::{Notify, RandomState};
 
 /// The registry and the connections it speaks of.
 #[derive(Debug)]

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use ayt_core::session::link::End;
 use ayt_core::session::registry::Over;
-use tokio::sync::Notify;
 
 use crate::session::SessionEnd;
-use crate::sync::{Mutex, MutexGuard, PoisonError};
+use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 
 /// How many events wait for a program at most.
 const MOST: usize = 64;

@@ -10,7 +10,7 @@ use ayt_core::session::frame::{Bits128, Retry};
 use ayt_core::session::handshake::TermsPolicy;
 use ayt_core::session::registry::{Conn, Over, Policy};
 use bytes::Bytes;
-use tokio::sync::{Mutex as Gate, MutexGuard as GateGuard, Notify, mpsc, watch};
+use tokio::sync::{Mutex as Gate, MutexGuard as GateGuard, mpsc, watch};
 
 use super::Session;
 use super::auth::Authentication;
@@ -22,7 +22,7 @@ use crate::session::driver::Clock;
 use crate::session::store::{Node, SessionStore};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::task::JoinSet;
-use crate::sync::{Mutex, MutexGuard, PoisonError, RandomState};
+use crate::sync::{Mutex, MutexGuard, Notify, PoisonError, RandomState};
 
 /// Registrations of one identity are decided one after the other; those of different
 /// identities mostly side by side.

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use shuttle::rand::{Rng as _, thread_rng};
 
 use super::super::book::Book;
+use crate::explore::yield_now;
 use crate::session::store::{
     Answer, Conflict, Kick, Kicks, Memory, Node, Record, SessionStore, Unavailable,
 };
@@ -29,17 +31,21 @@ pub(in super::super) fn holds(book: &Book) {
 
 /// A store that sees to it that epochs only grow.
 #[derive(Debug)]
-pub(super) struct Witness(Arc<Memory>);
+pub(super) struct Witness {
+    store: Arc<Memory>,
+    /// The answer to a compare-and-set comes up to so many turns later.
+    away: usize,
+}
 
 impl Witness {
-    pub(super) const fn new(store: Arc<Memory>) -> Self {
-        Self(store)
+    pub(super) const fn new(store: Arc<Memory>, away: usize) -> Self {
+        Self { store, away }
     }
 }
 
 impl SessionStore for Witness {
     fn get<'a>(&'a self, identity: &'a Bytes) -> Answer<'a, Result<Option<Record>, Unavailable>> {
-        self.0.get(identity)
+        self.store.get(identity)
     }
 
     fn compare_and_set<'a>(
@@ -52,7 +58,14 @@ impl SessionStore for Witness {
             let only_told = before.node == new.node && before.epoch == new.epoch;
             assert!(new.epoch > before.epoch || only_told, "{before:?} {new:?}");
         }
-        self.0.compare_and_set(identity, expected, new)
+        Box::pin(async move {
+            let set = self.store.compare_and_set(identity, expected, new).await;
+            // The answer takes its way.
+            for _ in 0..thread_rng().gen_range(0..=self.away) {
+                yield_now().await;
+            }
+            set
+        })
     }
 
     fn forget<'a>(
@@ -60,14 +73,14 @@ impl SessionStore for Witness {
         identity: &'a Bytes,
         expected: &'a Record,
     ) -> Answer<'a, Result<(), Unavailable>> {
-        self.0.forget(identity, expected)
+        self.store.forget(identity, expected)
     }
 
     fn kick<'a>(&'a self, node: &'a Node, kick: Kick) -> Answer<'a, Result<(), Unavailable>> {
-        self.0.kick(node, kick)
+        self.store.kick(node, kick)
     }
 
     fn kicks(&self, node: &Node) -> Box<dyn Kicks> {
-        self.0.kicks(node)
+        self.store.kicks(node)
     }
 }

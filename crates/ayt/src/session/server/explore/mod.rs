@@ -24,20 +24,20 @@ use crate::session::store::Memory;
 use device::{Attempt, Connected, message, register, resume};
 use invariants::Witness;
 pub(super) use invariants::holds;
-use program::{Does, Story, serve};
+use program::{Does, Story, serve, serve_and_tell};
 
 fn server() -> Arc<Server> {
-    server_of(Arc::new(Memory::new()))
+    server_of(Arc::new(Memory::new()), 0)
 }
 
-fn server_of(store: Arc<Memory>) -> Arc<Server> {
+fn server_of(store: Arc<Memory>, away: usize) -> Arc<Server> {
     let limits = Limits {
         takeovers: 1_000_000,
         ack_delay: Duration::ZERO,
         ..Limits::default()
     };
     let builder = Server::builder().without_authentication().limits(limits);
-    let store = Arc::new(Witness::new(store));
+    let store = Arc::new(Witness::new(store, away));
     Arc::new(builder.store(store).start().unwrap())
 }
 
@@ -139,7 +139,8 @@ async fn first_of<T>(tasks: &mut Vec<JoinHandle<T>>) -> T {
 fn of_three_at_once_one_stays_and_nothing_is_mixed_up() {
     explore(600, || {
         let server = server();
-        let program = serve(&server, Does::Nothing);
+        let taken = Arc::default();
+        let program = serve_and_tell(&server, Does::Nothing, &taken);
         let mut devices = Vec::from([0, 10, 20].map(|n| device(&server, n..n + 2)));
         block_on(async {
             let mut left = Vec::new();
@@ -154,6 +155,9 @@ fn of_three_at_once_one_stays_and_nothing_is_mixed_up() {
                 );
                 left.push(device);
             }
+            // Nobody holds up the one that stays: its messages come by themselves.
+            let gone = left.iter().map(|left| left.first).sum::<u64>();
+            taken.has(30 - gone + 1).await;
             server.shutdown(Duration::ZERO).await;
             let last = first_of(&mut devices).await.expect("nobody is refused");
             assert_eq!(last.end.clone().unwrap().reason, Some(Reason::ShuttingDown));
@@ -211,6 +215,30 @@ fn a_kick_of_the_old_session_does_not_touch_the_new() {
             for later in &stories[1..] {
                 assert_ne!(later.end.reason, Some(Reason::Kicked), "{stories:?}");
             }
+        });
+    });
+}
+
+#[test]
+fn what_a_lost_connection_brought_holds_up_the_next_session_until_it_is_taken() {
+    explore(600, || {
+        let server = server();
+        let taken = Arc::default();
+        let program = serve_and_tell(&server, Does::Nothing, &taken);
+        block_on(async {
+            let Attempt::In(before) = register(&server).await else {
+                panic!("nobody is refused");
+            };
+            for n in 0..2 {
+                before.core.send(message(n)).await.unwrap();
+            }
+            taken.has(0).await;
+            before.scissors.cut();
+            let next = device(&server, 10..12);
+            taken.has(11).await;
+            server.shutdown(Duration::ZERO).await;
+            let left = next.await.unwrap().expect("nobody is refused");
+            is_settled(&server, &program.await.unwrap(), &[left]);
         });
     });
 }

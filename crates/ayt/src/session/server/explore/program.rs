@@ -24,10 +24,39 @@ pub(super) struct Story {
     /// were handed over.
     before: Option<(u64, u64)>,
     pub(super) end: SessionEnd,
+    /// Not dropped before all is over: that would release whoever waits for it.
+    _session: Session,
 }
 
 /// Every session that was given, in the order of their coming.
 type Given = Arc<Mutex<Vec<Arc<Kept>>>>;
+
+/// What the program was handed, of all sessions.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    messages: Mutex<Vec<u64>>,
+    news: Notify,
+}
+
+impl Taken {
+    fn add(&self, message: u64) {
+        self.messages.lock().unwrap().push(message);
+        self.news.notify_waiters();
+    }
+
+    /// Waits until this one was handed over.
+    pub(super) async fn has(&self, message: u64) {
+        loop {
+            let news = self.news.notified();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            if self.messages.lock().unwrap().contains(&message) {
+                return;
+            }
+            news.await;
+        }
+    }
+}
 
 /// What a program may do with the first session that it is given, at any moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +68,16 @@ pub(super) enum Does {
 
 /// Serves until the server closes; the sessions' stories, oldest first.
 pub(super) fn serve(server: &Arc<Server>, does: Does) -> JoinHandle<Vec<Story>> {
-    let server = server.clone();
+    serve_and_tell(server, does, &Arc::default())
+}
+
+/// The same, and tells what it is handed.
+pub(super) fn serve_and_tell(
+    server: &Arc<Server>,
+    does: Does,
+    taken: &Arc<Taken>,
+) -> JoinHandle<Vec<Story>> {
+    let (server, taken) = (server.clone(), taken.clone());
     spawn(async move {
         let given = Given::default();
         let mut tasks = Vec::new();
@@ -51,7 +89,7 @@ pub(super) fn serve(server: &Arc<Server>, does: Does) -> JoinHandle<Vec<Story>> 
             };
             let kept = session.kept_shared();
             given.lock().unwrap().push(kept);
-            tasks.push(spawn(take(session, given.clone(), does)));
+            tasks.push(spawn(take(session, given.clone(), does, taken.clone())));
         }
         let mut stories = Vec::new();
         for task in tasks {
@@ -75,7 +113,7 @@ pub(super) fn serve(server: &Arc<Server>, does: Does) -> JoinHandle<Vec<Story>> 
     })
 }
 
-async fn take(mut session: Session, given: Given, does: Does) -> Story {
+async fn take(mut session: Session, given: Given, does: Does, taken: Arc<Taken>) -> Story {
     let mut messages = Vec::new();
     let mut before = None;
     let now = Arc::new(Notify::new());
@@ -104,6 +142,7 @@ async fn take(mut session: Session, given: Given, does: Does) -> Story {
             break;
         };
         messages.push(number(&message));
+        taken.add(number(&message));
         // Of more than one that is over only the newest is waited for, and for one that is
         // over itself nobody.
         let mut older = given.lock().unwrap().clone();
@@ -145,5 +184,6 @@ async fn take(mut session: Session, given: Given, does: Does) -> Story {
         messages,
         before,
         end,
+        _session: session,
     }
 }

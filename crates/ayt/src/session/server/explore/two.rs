@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ayt_core::session::frame::Reason;
 
-use super::program::{Does, serve};
+use super::program::{Does, serve_and_tell};
 use super::{device, first_of, is_settled, server_of};
 use crate::explore::{block_on, explore};
 use crate::session::store::Memory;
@@ -14,10 +14,11 @@ use crate::session::store::Memory;
 fn of_two_servers_one_has_the_session_in_the_end() {
     explore(400, || {
         let store = Arc::new(Memory::new());
-        let servers = [(); 2].map(|()| server_of(store.clone()));
+        let servers = [(); 2].map(|()| server_of(store.clone(), 60));
+        let taken = Arc::default();
         let programs = servers
             .each_ref()
-            .map(|server| serve(server, Does::Nothing));
+            .map(|server| serve_and_tell(server, Does::Nothing, &taken));
         let [a, b] = &servers;
         let mut devices = vec![device(a, 0..2), device(b, 10..12), device(a, 20..22)];
         block_on(async {
@@ -32,10 +33,16 @@ fn of_two_servers_one_has_the_session_in_the_end() {
                 );
                 left.push(device);
             }
+            // The one that stays is heard.
+            let gone = left.iter().map(|left| left.first).sum::<u64>();
+            taken.has(30 - gone + 1).await;
             for server in &servers {
                 server.shutdown(Duration::ZERO).await;
             }
-            left.extend(first_of(&mut devices).await);
+            let last = first_of(&mut devices).await.expect("nobody is refused");
+            let reason = last.end.as_ref().and_then(|end| end.reason);
+            assert_eq!(reason, Some(Reason::ShuttingDown), "{last:?}");
+            left.push(last);
             let mut epochs = Vec::new();
             for (server, program) in servers.iter().zip(programs) {
                 let stories = program.await.unwrap();
