@@ -356,6 +356,13 @@ impl Core {
         }
     }
 
+    /// The other side was told what was handed over, and the rest was dropped.
+    #[cfg(all(test, ayt_explore))]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.with_traffic(|traffic| traffic.is_settled())
+            .unwrap_or(false)
+    }
+
     /// Parts from its connection at once and without BYE, if it has one: the
     /// session moves to another, which needs the ticket. The old task closes its
     /// socket when it wakes. Tickets given before have no effect any more.
