@@ -20,6 +20,7 @@ pub mod cause;
 pub mod close;
 pub mod connect;
 pub mod copy;
+pub mod detectors;
 #[cfg(any(unix, windows))]
 pub mod keepalive;
 pub mod listener;

@@ -133,7 +133,8 @@ impl Listener<Never> {
 }
 
 impl<D: Detector> Listener<D> {
-    /// Watches each connection with a detector of its own.
+    /// Watches each connection with a detector of its own, made with
+    /// [`Duration::ZERO`]; [`detectors`](crate::detectors) says which.
     #[must_use]
     pub fn detector<E: Detector>(
         self,
@@ -182,8 +183,9 @@ impl<D: Detector> Listener<D> {
     }
 
     /// Applies a keepalive policy to each socket, in place of
-    /// [`Self::on_socket`]; a connection is refused where that fails. What this system cannot do of it is no failure:
-    /// [`keepalive::apply`](crate::keepalive::apply) tells it where that matters.
+    /// [`Self::on_socket`]; a connection is refused where that fails. What this system
+    /// cannot do of it is no failure: [`keepalive::apply`](crate::keepalive::apply)
+    /// tells it where that matters.
     #[cfg(any(unix, windows))]
     #[must_use]
     pub fn keepalive(self, policy: crate::keepalive::Policy) -> Self {

@@ -6,10 +6,11 @@ pub mod server;
 pub mod store;
 mod wire;
 
-pub use ayt_core::session::frame::{Reason, Retry};
+pub use ayt_core::session::codec::FrameError;
+pub use ayt_core::session::frame::{Reason, Refuse, Retry};
 pub use ayt_core::session::link::{End, Fate};
 pub use ayt_core::session::proof::{Key, KeyLength};
-pub use ayt_core::session::traffic::{Numbers, OfferError};
+pub use ayt_core::session::traffic::{CannotResume, Numbers, OfferError};
 pub use client::Client;
 #[cfg(feature = "tls")]
 pub(crate) use driver::Below;
