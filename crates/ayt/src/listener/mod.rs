@@ -31,8 +31,30 @@
 //!
 //! Over TLS (feature `tls`): `Listener::tls`.
 //!
-//! With the features `axum`, `hyper` and `tonic` it takes the place of a
-//! [`tokio::net::TcpListener`] there.
+//! # In axum, hyper and tonic
+//!
+//! With the features of these names it takes the place of a
+//! [`tokio::net::TcpListener`] there. **Say who registers**, or every connection ends at
+//! its [age](Bounds::age), busy or not: HTTP knows no registration by itself. Either the
+//! first bytes do:
+//!
+//! ```no_run
+//! # #[cfg(feature = "axum")]
+//! # async fn f(app: axum::Router) -> std::io::Result<()> {
+//! use ayt::listener::Listener;
+//!
+//! let listener = Listener::bind("127.0.0.1:8080").await?.register_at_first_byte();
+//! let stopper = listener.stopper();
+//! axum::serve(listener, app)
+//!     .with_graceful_shutdown(async move { stopper.stopped().await })
+//!     .await
+//! # }
+//! ```
+//!
+//! or a handler does, once the client has proved who it is, by the connection's
+//! [`Handle`](crate::watched::Handle): axum gives it as `ConnectInfo<Handle>`, tonic in its
+//! `ConnectInfo`, and with hyper's own servers it is that of what `accept_io` gives. The
+//! example `axum_listener` shows it.
 //!
 //! [`Handle::registered`]: crate::watched::Handle::registered
 
