@@ -130,6 +130,9 @@ pub enum AcceptError {
 impl Listener<Never> {
     /// Binds and listens, as [`TcpListener::bind`], without a detector.
     ///
+    /// # Cancel safety
+    /// Where the future is dropped, nothing listens.
+    ///
     /// # Errors
     /// Those of resolving and binding, such as `AddrInUse`.
     pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {

@@ -261,6 +261,9 @@ impl Client {
     /// [resume](Builder::restore) the session later; `None` where there is none. For
     /// a planned restart of the program. Messages that came in and were not taken,
     /// and the one in hand unless [`Self::done`] was called, come again then.
+    ///
+    /// Not cancel safe: where the future is dropped, the client has ended as by
+    /// [`Self::abort`], and what it knew of its session is gone.
     pub async fn suspend(self) -> Option<Saved> {
         self.shared.abort();
         self.ended().await;
