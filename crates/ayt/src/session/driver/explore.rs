@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ayt_core::detectors::Terms;
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{self, Reason, Retry};
-use ayt_core::session::link;
+use ayt_core::session::link::{self, End};
 use ayt_core::session::traffic::{Accepts, Config, Traffic};
 use bytes::Bytes;
 use shuttle::future::JoinHandle;
