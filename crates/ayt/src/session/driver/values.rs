@@ -27,13 +27,16 @@ pub struct SessionEnd {
 /// What an error of the transport says: out of what a watched stream below has said, else
 /// out of the error's number or kind.
 pub(super) fn cause_of(error: &io::Error) -> Cause {
+    if let Some(ended) = crate::cause::ended(error) {
+        return ended.cause();
+    }
     match error.kind() {
         // What encrypts has its own end, and this was not it.
         io::ErrorKind::UnexpectedEof => Cause::Truncated,
         io::ErrorKind::InvalidData => Cause::Failed,
         _ => match crate::cause::find(error) {
             // This side has not closed it yet: the other direction took the peer's RST.
-            Some(Cause::LocalClose) if crate::cause::ended(error).is_none() => Cause::PeerReset,
+            Some(Cause::LocalClose) => Cause::PeerReset,
             // A stream that fails with "not now" has failed: it must not answer so.
             cause => cause.unwrap_or(Cause::Failed),
         },
