@@ -104,6 +104,9 @@ impl Listener<Never> {
     ///
     /// # Errors
     /// Those of resolving and binding, such as `AddrInUse`.
+    ///
+    /// # Cancel safety
+    /// Where the future is dropped there is no listener.
     pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         TcpListener::bind(address).await.map(Self::new)
     }

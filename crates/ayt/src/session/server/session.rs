@@ -271,7 +271,7 @@ impl Session {
 }
 
 impl SessionSender {
-    /// As [`Session::send`].
+    /// As [`Session::send`]; cancel safe as that.
     ///
     /// # Errors
     /// As [`Session::send`].
@@ -287,20 +287,20 @@ impl SessionSender {
         self.handle.try_send(message.into())
     }
 
-    /// As [`Session::close`].
+    /// As [`Session::close`]; cancel safe as that.
     pub async fn close(&self) -> SessionEnd {
         self.handle.end_softly();
         self.handle.ended().await
     }
 
-    /// As [`Session::ended`].
+    /// As [`Session::ended`]; cancel safe.
     pub async fn ended(&self) -> SessionEnd {
         self.handle.ended().await
     }
 }
 
 impl SessionReceiver {
-    /// As [`Session::recv`].
+    /// As [`Session::recv`]; cancel safe as that.
     pub async fn recv(&mut self) -> Option<Bytes> {
         self.handle.recv().await
     }
@@ -310,7 +310,7 @@ impl SessionReceiver {
         self.handle.done();
     }
 
-    /// As [`Session::next_event`].
+    /// As [`Session::next_event`]; cancel safe as that.
     pub async fn next_event(&self) -> Option<SessionEvent> {
         self.handle.kept.events.next().await
     }
