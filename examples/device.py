@@ -1,7 +1,13 @@
 #!/usr/bin/env python3
 """A device that speaks `ayt/1`: a client in plain Python, written from docs/protocol.md.
 
-    device.py --server HOST:PORT --identity NAME [--key-file FILE] [--state FILE] ...
+    device.py --identity NAME [--server HOST:PORT] [--key-file FILE | --key HEX]
+              [--state FILE] ...
+
+With the server of the library's examples, in two terminals:
+
+    cargo run -p ayt --example heartbeat_server
+    python3 examples/device.py --identity meter-17 --key $(printf '17%.0s' $(seq 32))
 
 Lines on stdin become messages; received messages are printed on stdout, one a line.
 What happens is told on stderr, one plain line each: a word, then name=value. The end
@@ -51,6 +57,7 @@ MAX_PAYLOAD = 65544         # bytes, the longest payload that we take afterwards
 WINDOW = 1 << 20            # bytes of cost that we take unacknowledged
 REPLAY = 1 << 20            # bytes of cost that we keep for a resume
 ACK_DELAY = 0.05            # s; the page allows 0.2
+LEAST_BEAT = 1000           # ms, the shortest beats we go on with, or our wish if shorter
 SPEAK_EARLIER = 0.9         # of the promised beat: our timer may be a little late
 
 clock = time.monotonic
@@ -74,6 +81,11 @@ class GiveUp(Exception):
 
 class Unmendable(GiveUp):
     """The two sides do not fit each other any more: the session must be forgotten."""
+
+
+class TooOften(OSError):
+    """Beats that we cannot pay for. Said in a BYE, which would be a first frame after
+    WELCOME, it would make the old secret worthless: the connection is just closed."""
 
 
 class Goodbye(Exception):
@@ -199,6 +211,7 @@ class Session:
 
     def forget(self):
         self.name = self.secret = b""           # nothing to resume
+        self.in_doubt = False                   # PROOF went out, and no answer came
         self.max_payload = self.window = 0      # what the server takes
         self.sent = self.received = 0           # numbers: last to be sent, last handed over
         self.gone = 0                           # last that has been on a connection
@@ -322,6 +335,7 @@ def register(link, setup, session, nonce):
         proof = claim + resume
     if setup.key:
         ours = client_mac(setup.key, t, resume)
+    session.in_doubt = mode == RESUME
     link.send(frame(PROOF, proof + ours))
 
     payload = link.receive(WELCOME)
@@ -329,6 +343,9 @@ def register(link, setup, session, nonce):
     expected = server_mac(setup.key, t, resume, ours, payload) if setup.key else b""
     if not hmac.compare_digest(welcome.mac, expected):
         raise GiveUp("the server has not proved that it has the key", NOT_AUTHORISED)
+    least = min(LEAST_BEAT, setup.beat or LEAST_BEAT)
+    if any(0 < beat < least for beat in (welcome.client_beat, welcome.server_beat)):
+        raise TooOften(f"the server wants a beat below {least} ms")
     resumed = welcome.flags & 1
     if welcome.flags and mode != RESUME or resumed and welcome.session != session.name:
         raise GiveUp("WELCOME speaks of a session that was not asked for")
@@ -350,6 +367,7 @@ class Link:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if setup.tls:
             context = ssl.create_default_context(cafile=setup.ca)
+            context.set_alpn_protocols(["ayt/1"])
             self.sock = context.wrap_socket(self.sock, server_hostname=setup.server[0])
         self.bytes_in, self.bytes_out = bytearray(), bytearray()
         self.limit = BEFORE_WELCOME
@@ -574,7 +592,7 @@ class Talk:
         if self.leaving():
             return min(self.drain, self.ack_due)
         beat = float("inf") if self.link.bytes_out else self.spoke + self.beat
-        return min(self.ack_due, self.silence.due(), beat, self.device.input_due())
+        return min(self.ack_due, self.silence.due(), beat, self.device.input_due(self))
 
     def over(self, now):
         if not self.link.ended or now >= self.drain:
@@ -665,6 +683,7 @@ class Device:
                 self.forget()
         except Goodbye as refusal:
             goodbye = refusal
+            self.session.in_doubt = False       # refused: nothing has changed there
         if link:
             link.sock.close()
         if goodbye:
@@ -674,6 +693,7 @@ class Device:
 
     def registered(self, welcome):
         session, resumed = self.session, welcome.flags & 1
+        session.in_doubt = False
         if resumed:
             session.trim(welcome.received)
         else:
@@ -721,10 +741,11 @@ class Device:
             return self.session.made >= self.setup.count
         return self.eof and not self.typed and not self.setup.stay
 
-    def input_due(self):
+    def input_due(self, talk):
         """When the next message is made. (One that waits for room, waits for an ACK.)"""
         making = self.setup.count is not None and not self.input_ended()
-        return self.next_made if making and self.next_made > clock() else float("inf")
+        fits = making and talk.room_for(str(self.session.made + 1).encode())
+        return self.next_made if fits else float("inf")
 
     def take_input(self, talk, now):
         """Turns the program's lines into messages, as long as there is room."""
@@ -796,11 +817,13 @@ class Device:
 
     def pause(self, seconds):
         """Waits to reconnect. The program may go on taking what came; a line half printed
-        is finished, since PROOF says what was handed over."""
+        is finished, since PROOF says what was handed over. In doubt nothing more is: the
+        server may have told its program that it did not arrive."""
         until = clock() + seconds
         while not self.leaving and ((left := until - clock()) > 0 or self.printing):
             patience = left if left > 0 else None
-            _, writes, _ = select.select([self.woken], [1] if self.inbox else [], [], patience)
+            prints = [1] if self.inbox and not self.session.in_doubt else []
+            _, writes, _ = select.select([self.woken], prints, [], patience)
             if 1 in writes:
                 self.print_some()
 
@@ -823,9 +846,13 @@ def seconds(text):
 def arguments(words=None):
     parser = argparse.ArgumentParser(description="a device that speaks ayt/1")
     add = parser.add_argument
-    add("--server", required=True, type=host_and_port, metavar="HOST:PORT")
+    add("--server", default="127.0.0.1:7117", type=host_and_port, metavar="HOST:PORT",
+        help="[127.0.0.1:7117]")
     add("--identity", required=True, type=os.fsencode, metavar="NAME", help="1 to 128 bytes")
-    add("--key-file", metavar="FILE", help="the key in hex, 16 to 64 bytes; without: no proof")
+    keys = parser.add_mutually_exclusive_group()
+    keys.add_argument("--key-file", metavar="FILE",
+                      help="the key in hex, 16 to 64 bytes; without a key: no proof")
+    keys.add_argument("--key", metavar="HEX", help="the key itself; other users of this machine can see it")
     add("--one-way", action="store_true", help="never answer PING")
     add("--state", metavar="FILE", help="keep the session here over a restart")
     add("--beat", type=seconds, default=30.0, metavar="S",
@@ -843,18 +870,20 @@ def arguments(words=None):
         parser.error("--identity: 1 to 128 bytes")
     setup.beat = round(setup.beat * 1000)
     try:
-        setup.key = read_key(setup.key_file)
+        setup.key = read_key(setup.key, setup.key_file)
         session = read_state(setup.state, setup.identity)
     except (OSError, ValueError, KeyError, TypeError) as error:
         parser.error(f"{setup.key_file or ''} {setup.state or ''}: {error}")
     return setup, session
 
 
-def read_key(path):
-    if path is None:
+def read_key(text, path):
+    if path is not None:
+        with open(path, encoding="ascii") as file:
+            text = file.read()
+    if text is None:
         return b""
-    with open(path, encoding="ascii") as file:
-        key = bytes.fromhex(file.read())
+    key = bytes.fromhex(text)
     if not 16 <= len(key) <= 64:
         raise ValueError("a key has 16 to 64 bytes, in hex 32 to 128 digits")
     return key

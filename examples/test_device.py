@@ -433,6 +433,7 @@ class WithServer(unittest.TestCase):
     def start(self, *words, **options):
         server = f"127.0.0.1:{self.listener.getsockname()[1]}"
         words = ("--server", server, "--identity", "meter 7", "--base", "0.01", "--cap", "0.05",
+                 "--beat", "0.01",
                  "--drain", str(options.pop("drain", PATIENCE)), *words)
         if self.key:
             words += ("--key-file", self.keyfile)
@@ -536,7 +537,7 @@ class Conversations(WithServer):
         self.assertEqual(int.from_bytes(peer.expect(device.ACK, ()), "big"), 1)
 
     def test_the_negotiated_beat_is_kept_and_not_the_wished_one(self):
-        _, peer = self.begin("--beat", "3000", terms={"client_beat": 20})
+        _, peer = self.begin("--beat", "3000", terms={"client_beat": 1000})
         self.assertEqual(struct.unpack(">II", peer.hello[23:31]), (3_000_000, 3_000_000))
         for _ in range(3):
             peer.expect(device.BEAT, ())
@@ -625,6 +626,15 @@ class Registrations(WithServer):
         self.assertEqual(peer.expect(device.BYE)[0], device.NOT_AUTHORISED)
         self.assertIsNone(peer.next())
         self.accept().register()
+        run.event("registered")
+
+    def test_a_beat_below_the_least_is_not_gone_on_with(self):
+        run, peer = self.start("--stay", "--beat", "30"), self.accept()
+        peer.register(client_beat=999)
+        self.assertIn("below 1000 ms", run.event("disconnected")["text"] + run.past[-1])
+        self.assertIsNone(peer.next(), "nothing is said after WELCOME")
+        peer = self.accept()
+        peer.register(client_beat=1000, beat=1000)
         run.event("registered")
 
     def test_method_none_is_not_taken_by_a_device_with_a_key(self):
@@ -798,6 +808,25 @@ class Resumes(WithServer):
             device.event = original
         self.assertEqual(told, [("unsure", "2-3"), ("lost", "4-5")])
 
+    def test_in_doubt_nothing_is_handed_over(self):
+        run, peer = self.begin(read_stdout=False)
+        for number in range(1, 16):
+            peer.data(number, b"%x" % number * 60000)
+        peer.send(device.PING, b"read")
+        peer.expect(device.PONG)
+        peer.cut()
+        run.event("waiting")
+        run.follow(run.process.stdout, run.lines)
+        peer = self.accept()
+        claim = peer.proved(SECRET[0])
+        peer.cut()                                   # WELCOME never came: was it resumed?
+        peer = self.accept()
+        self.assertEqual(peer.proved(SECRET[0]), claim)
+        peer.welcome(1, flags=2, received=0)
+        peer.data(1, b"new")
+        lines = [run.line() for _ in range(claim + 1)]
+        self.assertEqual(lines, ["%x" % n * 60000 for n in range(1, claim + 1)] + ["new"])
+
     def test_what_was_not_handed_over_of_a_lost_session_never_is(self):
         run, peer = self.begin(read_stdout=False)
         for number in range(1, 9):
@@ -918,10 +947,12 @@ class OverTls(WithServer):
         pem = str(HERE / "test_device.pem")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(pem)
+        context.set_alpn_protocols(["ayt/1"])
         run = self.start("--count", "3", "--every", "0", "--tls", "--ca", pem)
         sock, _ = self.listener.accept()
         sock.settimeout(PATIENCE)
         with context.wrap_socket(sock, server_side=True) as secure:
+            self.assertEqual(secure.selected_alpn_protocol(), "ayt/1")
             peer = Peer(secure, self.key)
             peer.register()
             self.assertEqual(list(peer.messages(3)), [1, 2, 3])

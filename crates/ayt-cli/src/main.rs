@@ -40,6 +40,7 @@ fn run(command: &Command, out: &mut Output) -> Result<ExitCode, Failure> {
         Command::Doctor(args) => commands::doctor::run(args, out),
         Command::Arm(args) => commands::arm::run(args, out),
         Command::Reap(args) => commands::reap::run(args, out),
+        Command::Plan(args) => commands::plan::run(args, out),
         Command::Completions { shell } => commands::completions::run(*shell, out),
         Command::Man { dir } => commands::man::run(dir.as_deref(), out),
         Command::Docs { page } => commands::docs::run(*page, out),

@@ -12,7 +12,15 @@ use common::{ayt, run};
 fn completions_name_every_command_and_the_shell_takes_them() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = ayt(["completions", shell]).exits(0).stdout;
-        for word in ["list", "probe", "doctor", "arm", "reap", "user-timeout"] {
+        for word in [
+            "list",
+            "probe",
+            "doctor",
+            "arm",
+            "reap",
+            "plan",
+            "user-timeout",
+        ] {
             assert!(script.contains(word), "{shell}: {word}");
         }
         let page = "Print a page of the reference";
@@ -57,6 +65,7 @@ fn every_command_has_a_man_page_that_man_reads() {
             "ayt-doctor.1",
             "ayt-list.1",
             "ayt-man.1",
+            "ayt-plan.1",
             "ayt-probe.1",
             "ayt-reap.1",
             "ayt.1"

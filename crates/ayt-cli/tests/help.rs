@@ -5,12 +5,13 @@ mod common;
 use common::ayt;
 
 /// As `ayt --help` lists them; the test below sees to it.
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "list",
     "probe",
     "doctor",
     "arm",
     "reap",
+    "plan",
     "completions",
     "man",
 ];

@@ -111,6 +111,52 @@ const WRONG: &[(&str, &str)] = &[
         "`10.0.0.7` in `10.0.0.1:80,10.0.0.7`",
     ),
     ("reap --close-wait-over soon", "`soon` is not a duration"),
+    ("plan", "--detect-within <TIME>"),
+    ("plan --detect-within 30", "`30` is not a duration"),
+    ("plan --detect-within 0", "`0` is no time at all"),
+    ("plan --check 60/5", "`60/5` is not IDLE/INTERVAL/COUNT"),
+    (
+        "plan --check 60/0/3",
+        "keepalive interval 0ns is out of range",
+    ),
+    (
+        "plan --detect-within 30s --user-timeout 20s",
+        "--check <I/V/N>",
+    ),
+    ("plan --detect-within 30s --loss 2", "`2` is not a loss"),
+    (
+        "plan --detect-within 30s --behind nowhere",
+        "`nowhere` is neither a box that ayt knows (`ayt plan --list-middleboxes`)",
+    ),
+    (
+        "plan --detect-within 30s --os beos",
+        "no system is called `beos`; there are: linux",
+    ),
+    (
+        "plan --detect-within 30s --bytes-budget lots",
+        "`lots` is not a number of bytes",
+    ),
+    (
+        "plan --detect-within 30s --emit cobol",
+        "nothing is emitted for `cobol`; there are: sysctl",
+    ),
+    ("plan --detect-within 30s --hz 5", "5 is not in 24..=1200"),
+    (
+        "plan --detect-within 2s",
+        "what binds is the limits of Linux",
+    ),
+    (
+        "plan --detect-within 30s --outage 25s",
+        "what binds is the outage of 25s",
+    ),
+    (
+        "plan --detect-within 30s --os openbsd",
+        "what binds is the idle time: OpenBSD has it for the whole system only",
+    ),
+    (
+        "plan --check 500ms/1/3",
+        "Linux counts whole seconds; ask for at least 1 s",
+    ),
     ("lst", "'list'"),
     ("", "Usage: ayt"),
 ];

@@ -4,6 +4,7 @@
 //! - [`facts`]: what is known of a host's TCP connections;
 //! - [`filter`]: which of them a command is about;
 //! - [`doctor`]: rules that say what is wrong;
+//! - [`plan`]: from a time to find a death in, to settings and what follows from them;
 //! - [`probe`]: asking a connection's peer whether it is there, as a state
 //!   machine without I/O;
 //! - [`detectors`]: is a peer still there, judged from when bytes came;
@@ -15,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cause;
+mod compact;
 pub mod detectors;
 pub mod doctor;
 pub mod duration;
@@ -24,6 +26,7 @@ pub mod facts;
 pub mod filter;
 pub mod keepalive;
 pub mod middleboxes;
+pub mod plan;
 pub mod probe;
 pub mod session;
 pub mod supervise;

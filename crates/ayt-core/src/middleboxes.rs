@@ -17,6 +17,8 @@ pub enum Expiry {
 /// A kind of box and its idle timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Middlebox {
+    /// Its name on a command line: `ayt plan --behind aws-nlb`.
+    pub id: &'static str,
     /// Its name for people.
     pub name: &'static str,
     /// Idle time after which it forgets an established connection, by default.
@@ -30,6 +32,7 @@ pub struct Middlebox {
 }
 
 const fn row(
+    id: &'static str,
     name: &'static str,
     idle_s: u64,
     settable: bool,
@@ -37,6 +40,7 @@ const fn row(
     source: &'static str,
 ) -> Middlebox {
     Middlebox {
+        id,
         name,
         idle: Duration::from_secs(idle_s),
         settable,
@@ -48,6 +52,7 @@ const fn row(
 /// Known idle timeouts, shortest first.
 pub const MIDDLEBOXES: &[Middlebox] = &[
     row(
+        "azure-lb",
         "Azure Load Balancer",
         240,
         true,
@@ -55,6 +60,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "https://learn.microsoft.com/en-us/azure/load-balancer/load-balancer-tcp-reset",
     ),
     row(
+        "azure-nat",
         "Azure NAT Gateway",
         240,
         true,
@@ -62,6 +68,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "https://learn.microsoft.com/en-us/azure/nat-gateway/nat-gateway-resource",
     ),
     row(
+        "ibm-gateway",
         "IBM Cloud VPC public gateway",
         240,
         false,
@@ -69,6 +76,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "https://www.ibm.com/cloud/blog/troubleshooting-outgoing-connection-issues-with-ibm-vpc-public-and-service-gateways",
     ),
     row(
+        "cn-mobile-2g",
         "China Mobile 2G/3G, China Unicom 2G",
         300,
         false,
@@ -76,6 +84,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "measurements by authors of messaging apps, about 2013; old, and never published by the carriers",
     ),
     row(
+        "aws-nlb",
         "AWS Network Load Balancer",
         350,
         true,
@@ -83,6 +92,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "https://docs.aws.amazon.com/elasticloadbalancing/latest/network/update-idle-timeout.html",
     ),
     row(
+        "aws-nat",
         "AWS NAT gateway",
         350,
         false,
@@ -90,6 +100,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html",
     ),
     row(
+        "oci-nlb",
         "OCI Network Load Balancer",
         360,
         true,
@@ -97,6 +108,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "https://docs.oracle.com/en-us/iaas/Content/NetworkLoadBalancer/NetworkLoadBalancers/configure-idle-timeout.htm",
     ),
     row(
+        "gcp-vpc",
         "Google Cloud VPC firewall",
         600,
         false,
@@ -104,6 +116,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "https://cloud.google.com/compute/docs/troubleshooting/general-tips",
     ),
     row(
+        "nginx-stream",
         "nginx stream proxy",
         600,
         true,
@@ -111,6 +124,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "https://nginx.org/en/docs/stream/ngx_stream_proxy_module.html#proxy_timeout",
     ),
     row(
+        "ipvs",
         "Linux IPVS",
         900,
         true,
@@ -118,6 +132,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "ipvsadm(8) --set; net/netfilter/ipvs/ip_vs_proto_tcp.c",
     ),
     row(
+        "gcp-nat",
         "Google Cloud NAT",
         1200,
         true,
@@ -125,6 +140,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "https://cloud.google.com/nat/docs/tune-nat-configuration",
     ),
     row(
+        "cn-telecom-3g",
         "China Telecom 3G",
         1680,
         false,
@@ -132,6 +148,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "measurements by authors of messaging apps, about 2013 (at least this long); old",
     ),
     row(
+        "envoy",
         "Envoy TCP proxy",
         3600,
         true,
@@ -139,6 +156,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts",
     ),
     row(
+        "rfc5382",
         "NAT that keeps to RFC 5382",
         7440,
         true,
@@ -146,6 +164,7 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "RFC 5382 REQ-5: not less than 2 hours 4 minutes",
     ),
     row(
+        "conntrack",
         "Linux nf_conntrack",
         432_000,
         true,
@@ -153,6 +172,12 @@ pub const MIDDLEBOXES: &[Middlebox] = &[
         "Linux Documentation/networking/nf_conntrack-sysctl.rst, nf_conntrack_tcp_timeout_established",
     ),
 ];
+
+/// The one of that id.
+#[must_use]
+pub fn find(id: &str) -> Option<&'static Middlebox> {
+    MIDDLEBOXES.iter().find(|row| row.id == id)
+}
 
 /// Those that forget a connection idle for less than `idle`.
 pub fn forgetting_within(idle: Duration) -> impl Iterator<Item = &'static Middlebox> {
@@ -168,6 +193,16 @@ mod tests {
         assert!(MIDDLEBOXES.is_sorted_by_key(|row| row.idle));
         let complete = |row: &Middlebox| !row.name.is_empty() && row.source.len() > 10;
         assert!(MIDDLEBOXES.iter().all(complete));
+    }
+
+    #[test]
+    fn every_id_is_one_word_and_finds_its_own_row() {
+        for row in MIDDLEBOXES {
+            let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(row.id.chars().all(word), "{}", row.id);
+            assert_eq!(find(row.id), Some(row));
+        }
+        assert_eq!(find("nowhere"), None);
     }
 
     #[test]

@@ -9,5 +9,7 @@ pub mod probe;
 pub mod reap;
 
 mod clock;
+mod held;
 mod places;
 mod runtime;
+mod spread;

@@ -7,9 +7,10 @@ use ayt_core::fact::Why;
 use ayt_core::facts::{Cookie, HostFacts, Owner, Socket};
 use ayt_sys::wire::diag;
 use ayt_sys::wire::request::SocketName;
-use ayt_sys::{Descriptors, SysError};
+use ayt_sys::{Descriptors, NoSocket, SysError};
 
 use crate::clock::Clock;
+use crate::held::holds;
 use crate::places::{self, Place};
 
 /// A connection to destroy.
@@ -151,11 +152,10 @@ fn look(place: &mut Place, socket: &Socket) -> Now {
                         error: error.to_string(),
                     }),
                 },
-                // ENOENT; ESTALE: another connection has the addresses now.
-                Err(2 | 116) => Now::Gone,
-                Err(other) => Now::Unknown(Why::Failed {
+                Err(NoSocket::Gone | NoSocket::Replaced) => Now::Gone,
+                Err(NoSocket::Failed(error)) => Now::Unknown(Why::Failed {
                     operation: "look for it after".to_owned(),
-                    error: std::io::Error::from_raw_os_error(other).to_string(),
+                    error: error.to_string(),
                 }),
             };
         });
@@ -165,29 +165,22 @@ fn look(place: &mut Place, socket: &Socket) -> Now {
     }
 }
 
-/// Whether an owner still holds a descriptor on the ended connection. One that
-/// may not be looked at counts as held: destroying closes no descriptor.
-fn holds(descriptors: &mut Descriptors, owner: &Owner, cookie: Cookie) -> bool {
-    match descriptors.hold(owner).and_then(|hold| hold.cookie()) {
-        Ok(found) => found == cookie,
-        Err(error) => !error.is_gone(),
-    }
-}
-
 fn failed(error: &SysError) -> Why {
-    match error.errno() {
-        Some(1) => Why::NoRight {
-            operation: "destroy a connection".to_owned(),
+    let operation = "destroy a connection".to_owned();
+    if error.is_refused() {
+        Why::NoRight {
+            operation,
             remedy: "run as root or grant CAP_NET_ADMIN".to_owned(),
-        },
-        // EOPNOTSUPP.
-        Some(95) => Why::KernelTooOld {
+        }
+    } else if error.is_unsupported() {
+        Why::KernelTooOld {
             what: "SOCK_DESTROY (CONFIG_INET_DIAG_DESTROY)",
             since: "4.5",
-        },
-        _ => Why::Failed {
-            operation: "destroy a connection".to_owned(),
+        }
+    } else {
+        Why::Failed {
+            operation,
             error: error.to_string(),
-        },
+        }
     }
 }

@@ -63,4 +63,34 @@ impl SysError {
     pub fn is_unknown_call(&self) -> bool {
         self.errno() == Some(38)
     }
+
+    /// The kernel knows the call and was built without what it asks for
+    /// (EOPNOTSUPP).
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        self.errno() == Some(95)
+    }
+}
+
+/// Why sock_diag shows nothing for a socket that was asked for by name.
+#[derive(Debug)]
+pub enum NoSocket {
+    /// It is gone (ENOENT).
+    Gone,
+    /// Another connection has its addresses now (ESTALE).
+    Replaced,
+    /// The kernel said something else.
+    Failed(io::Error),
+}
+
+impl NoSocket {
+    /// From the error number of the answer, in Linux' numbers.
+    #[must_use]
+    pub fn from_errno(errno: i32) -> Self {
+        match errno {
+            2 => Self::Gone,
+            116 => Self::Replaced,
+            other => Self::Failed(io::Error::from_raw_os_error(other)),
+        }
+    }
 }

@@ -24,7 +24,7 @@ mod os;
 #[path = "other.rs"]
 mod os;
 
-pub use error::SysError;
+pub use error::{NoSocket, SysError};
 pub use os::own;
 pub use os::{
     Descriptors, DiagSocket, Hold, Netns, Witness, boot_id, clock_ticks_per_second, have_net_admin,

@@ -10,7 +10,7 @@ use ayt_core::facts::{Cookie, Counters, Owner, Process, Sysctls, TcpInfo, Thread
 use ayt_core::keepalive::Keepalive;
 use ayt_core::tcp_state::TcpState;
 
-use crate::error::SysError;
+use crate::error::{NoSocket, SysError};
 use crate::procfs::{ProcScan, Seen};
 use crate::wire::packet::Sighting;
 use crate::wire::request::SocketName;
@@ -80,7 +80,7 @@ impl DiagSocket {
     pub fn get_many(
         &mut self,
         _names: &[SocketName],
-        _sink: impl FnMut(usize, Result<&[u8], i32>),
+        _sink: impl FnMut(usize, Result<&[u8], NoSocket>),
     ) -> Result<(), SysError> {
         match *self {}
     }

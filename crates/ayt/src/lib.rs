@@ -12,7 +12,8 @@
 //! - [`connect`]: the connecting side, for hyper, reqwest and tonic too;
 //! - [`pool`]: pools that never hand out a dead connection;
 //! - [`session`]: sessions that survive the loss of their connections (`ayt/1`);
-//! - [`copy`]: two streams into each other, with the end of each direction.
+//! - [`copy`]: two streams into each other, with the end of each direction;
+//! - `tls` (feature `tls`): sessions and listeners over TLS, by rustls.
 #![forbid(unsafe_code)]
 
 pub mod cause;
@@ -28,5 +29,7 @@ pub mod listener;
 pub mod pool;
 pub mod session;
 mod sync;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod trace;
 pub mod watched;

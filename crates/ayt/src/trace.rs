@@ -72,6 +72,12 @@ mod on {
         );
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn no_tls(peer: Option<SocketAddr>, error: &crate::tls::TlsError) {
+        let failure = error.failure().name();
+        debug!(target: "ayt", peer = peer.map(display), failure, %error, "no TLS");
+    }
+
     pub(crate) fn accept_failed(error: &std::io::Error, pause: Duration) {
         warn!(
             target: "ayt", %error, pause_ms = millis(pause),
@@ -101,6 +107,8 @@ mod off {
     pub(crate) const fn late(_span: &Span, _by: Duration) {}
     pub(crate) const fn ended(_span: &Span, _cause: Cause, _received: u64, _sent: u64) {}
     pub(crate) const fn refused(_peer: SocketAddr, _refusal: &Refusal) {}
+    #[cfg(feature = "tls")]
+    pub(crate) fn no_tls(_peer: Option<SocketAddr>, _error: &crate::tls::TlsError) {}
     pub(crate) const fn accept_failed(_error: &std::io::Error, _pause: Duration) {}
 }
 

@@ -4,6 +4,7 @@ mod arm;
 mod doctor;
 mod filter;
 mod list;
+mod plan;
 mod probe;
 mod reap;
 mod values;
@@ -16,6 +17,7 @@ pub(crate) use arm::ArmArgs;
 pub(crate) use doctor::DoctorArgs;
 pub(crate) use filter::FilterArgs;
 pub(crate) use list::{ListArgs, SortColumn};
+pub(crate) use plan::PlanArgs;
 pub(crate) use probe::{AskArgs, ProbeArgs};
 pub(crate) use reap::{Named, ReapArgs};
 
@@ -26,7 +28,7 @@ Finds dead TCP connections on a Linux host, says why they died, and clears them.
 
 ayt asks the peer's kernel on any live connection of any process, with no data \
 sent and the program unaware. `list` and `doctor` only look; `probe` asks; `arm` \
-and `reap` change what you name.";
+and `reap` change what you name; `plan` says which settings to choose.";
 
 const AFTER: &str = "\
 Exit status:
@@ -134,6 +136,9 @@ pub(crate) enum Command {
     /// Destroy connections that are dead
     #[command(long_about = reap::HELP)]
     Reap(ReapArgs),
+    /// Say which settings find a dead peer in time, and what settings do
+    #[command(long_about = plan::HELP)]
+    Plan(PlanArgs),
     /// Print a completion script for a shell
     Completions {
         /// bash, elvish, fish, powershell or zsh

@@ -6,6 +6,7 @@ pub(crate) mod docs;
 pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod reap;
 mod sort;

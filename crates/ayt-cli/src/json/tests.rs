@@ -6,7 +6,7 @@ use ayt_core::{cause::Cause, facts::HostFacts};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::{answer, armed, diagnosis, reaped, row, rule};
+use super::{answer, armed, diagnosis, middlebox, plan, reaped, row, rule};
 use crate::testing;
 use crate::text::doctor::Looked;
 use crate::text::reap::{Reason, Row};
@@ -48,6 +48,30 @@ fn arm() -> (String, Vec<Value>) {
         for (at, done) in testing::armed() {
             armed(out, &facts, &facts.sockets[at], &done, at == 2);
         }
+    })
+}
+
+/// A plan with everything, and what given settings on another system lack.
+fn plans() -> (String, Vec<Value>) {
+    use ayt_core::keepalive::{Kernel, Os};
+    use ayt_core::plan::{Ground, Loss, Report, Target, Wish, emit};
+    let wish = |seconds, os| {
+        let ground = Ground::new(os, Kernel::default(), None);
+        Wish::new(std::time::Duration::from_secs(seconds), ground)
+    };
+    let full = Wish {
+        loss: Loss::new(0.02),
+        devices: Some(10_000),
+        ..wish(30, Os::Linux)
+    };
+    let full = Report::recommended(full).expect("a plan");
+    let text = emit(Target::Redis, &full).expect("text");
+    let windows = wish(1, Os::Windows { build: 19_045 });
+    let policy = "60/5/3".parse().expect("settings");
+    let bare = Report::explained(windows, policy).expect("settings");
+    written(|out| {
+        plan(out, &full, Some((Target::Redis, &text)));
+        plan(out, &bare, None);
     })
 }
 
@@ -140,6 +164,10 @@ fn keys(value: &Value, into: &mut Vec<String>) {
 fn every_key_is_in_the_page() {
     let page = include_str!("../../../../docs/json.md");
     let one_rule = written(|out| rule(out, rules::ALL[0]));
+    let boxes = written(|out| {
+        let all = ayt_core::middleboxes::MIDDLEBOXES;
+        all.iter().for_each(|row| middlebox(out, row));
+    });
     for (section, (_, rows)) in [
         ("list", list()),
         ("probe", probe()),
@@ -147,6 +175,8 @@ fn every_key_is_in_the_page() {
         ("reap", reap()),
         ("doctor", doctor()),
         ("doctor", one_rule),
+        ("plan", plans()),
+        ("plan --list-middleboxes", boxes),
     ] {
         let mut all = Vec::new();
         rows.iter().for_each(|row| keys(row, &mut all));
@@ -170,7 +200,7 @@ fn the_examples_of_the_page_have_the_keys_of_the_rows() {
         .filter_map(|rest| rest.split("```").next())
         .map(|text| serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}")))
         .collect();
-    let sorts = [list(), probe(), doctor(), arm(), reap()];
+    let sorts = [list(), probe(), doctor(), arm(), reap(), plans()];
     assert_eq!(examples.len(), sorts.len());
     for (example, (_, rows)) in examples.iter().zip(sorts) {
         let mut known = Vec::new();

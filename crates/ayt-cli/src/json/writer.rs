@@ -97,6 +97,27 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// Seconds with milliseconds behind the point, rounded down: `26.512`.
+    pub(super) fn seconds(&mut self, duration: Duration) {
+        self.separate();
+        self.digits(duration.as_secs());
+        self.0.push(b'.');
+        for place in [100, 10, 1] {
+            self.0
+                .push(b'0' + (duration.subsec_millis() / place % 10) as u8);
+        }
+    }
+
+    /// A finite number that is not whole; null for what JSON has no number for.
+    pub(super) fn float(&mut self, number: f64) {
+        if number.is_finite() {
+            self.separate();
+            let _ = write!(self.0, "{number:e}");
+        } else {
+            self.null();
+        }
+    }
+
     /// A hexadecimal number as a string: 64 bits do not fit the numbers of
     /// every JSON reader.
     pub(super) fn hexadecimal(&mut self, number: u64) {
@@ -171,6 +192,9 @@ mod tests {
             json.number(u64::MAX);
             json.milliseconds(Duration::from_micros(312));
             json.milliseconds(Duration::from_micros(12_045));
+            json.seconds(Duration::from_micros(26_512_999));
+            json.float(1.25e-9);
+            json.float(f64::INFINITY);
             json.hexadecimal(u64::MAX);
             for address in ["10.0.0.255:80", "[fd00::1]:0", "[::ffff:10.0.0.7]:65535"] {
                 json.address(address.parse().unwrap());
@@ -178,7 +202,7 @@ mod tests {
         });
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "[18446744073709551615,0.312,12.045,\"ffffffffffffffff\",\
+            "[18446744073709551615,0.312,12.045,26.512,1.25e-9,null,\"ffffffffffffffff\",\
              \"10.0.0.255:80\",\"[fd00::1]:0\",\"10.0.0.7:65535\"]"
         );
     }

@@ -5,13 +5,16 @@ pub(crate) mod cells;
 pub(crate) mod doctor;
 pub(crate) mod escape;
 pub(crate) mod list;
+pub(crate) mod middleboxes;
 pub(crate) mod notes;
 pub(crate) mod number;
+pub(crate) mod plan;
 pub(crate) mod probe;
 pub(crate) mod reap;
 pub(crate) mod rules;
 pub(crate) mod style;
 pub(crate) mod table;
+mod timeline;
 pub(crate) mod wrap;
 
 #[cfg(test)]

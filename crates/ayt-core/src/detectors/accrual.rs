@@ -114,6 +114,20 @@ impl Accrual {
         self.overdue
     }
 
+    /// The least and the greatest silence at which a detector of these terms can ever
+    /// suspect its peer, whatever it learns.
+    #[must_use]
+    pub fn spread(terms: &AccrualTerms) -> (Duration, Duration) {
+        let most = terms.ceiling.saturating_sub(terms.challenge);
+        let deviation = tail::inverse(terms.threshold) * terms.least_deviation.as_secs_f64();
+        let mean = terms.least_gap.min(terms.expected).as_secs_f64();
+        let seconds = mean + terms.pause.as_secs_f64() + deviation.max(0.0);
+        // Gaps are remembered in less than full precision.
+        let rounding = 1.0 - 1e-6;
+        let least = Duration::try_from_secs_f64(seconds * rounding).unwrap_or(most);
+        (least.min(most), most)
+    }
+
     /// Gaps it has learnt from, up to the size of its window.
     #[must_use]
     pub const fn learnt(&self) -> usize {

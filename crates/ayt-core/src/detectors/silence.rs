@@ -15,6 +15,7 @@
 use std::time::Duration;
 
 use super::Judgement;
+use crate::compact::Nanos;
 
 /// How long the stages are.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +35,7 @@ pub(super) struct Stages {
 pub(super) struct Silence {
     stage: Stage,
     /// When it began.
-    since: Duration,
+    since: Nanos,
     /// It began with a byte, and all of it was listened to.
     whole: bool,
 }
@@ -43,7 +44,7 @@ pub(super) struct Silence {
 enum Stage {
     Listening,
     /// Asked at this time.
-    Suspected(Duration),
+    Suspected(Nanos),
     Silent,
     Paused,
 }
@@ -53,7 +54,7 @@ impl Silence {
     pub(super) const fn new(now: Duration) -> Self {
         Self {
             stage: Stage::Listening,
-            since: now,
+            since: Nanos::new(now),
             whole: false,
         }
     }
@@ -65,10 +66,10 @@ impl Silence {
             // `resume` will begin a new one.
             return None;
         }
-        let gap = now.saturating_sub(self.since);
+        let gap = now.saturating_sub(self.since.get());
         let whole = std::mem::replace(&mut self.whole, true);
         self.stage = Stage::Listening;
-        self.since = self.since.max(now);
+        self.since = self.since.max(now.into());
         whole.then_some(gap)
     }
 
@@ -89,11 +90,12 @@ impl Silence {
         match self.stage {
             Stage::Listening if stages.one_way => Some(
                 self.since
+                    .get()
                     .saturating_add(stages.overdue)
                     .saturating_add(stages.challenge),
             ),
-            Stage::Listening => Some(self.since.saturating_add(stages.overdue)),
-            Stage::Suspected(at) => Some(at.saturating_add(stages.challenge)),
+            Stage::Listening => Some(self.since.get().saturating_add(stages.overdue)),
+            Stage::Suspected(at) => Some(at.get().saturating_add(stages.challenge)),
             Stage::Silent | Stage::Paused => None,
         }
     }
@@ -114,7 +116,7 @@ impl Silence {
         }
         if self.stage == Stage::Listening && !stages.one_way {
             // The peer has all of its time from when it is asked, however late we are.
-            self.stage = Stage::Suspected(now);
+            self.stage = Stage::Suspected(now.into());
             return Judgement::Suspect;
         }
         self.stage = Stage::Silent;
@@ -123,10 +125,10 @@ impl Silence {
 
     /// How long nothing has been heard; `None` while nobody listens.
     pub(super) fn lasted(&self, now: Duration) -> Option<Duration> {
-        (self.stage != Stage::Paused).then(|| now.saturating_sub(self.since))
+        (self.stage != Stage::Paused).then(|| now.saturating_sub(self.since.get()))
     }
 
     fn restart(&mut self, now: Duration) {
-        *self = Self::new(self.since.max(now));
+        *self = Self::new(self.since.get().max(now));
     }
 }

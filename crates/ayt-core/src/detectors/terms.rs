@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::compact::Nanos;
+
 /// Shortest interval: the clock of the protocol counts milliseconds.
 pub const LEAST_INTERVAL: Duration = Duration::from_millis(1);
 /// Longest interval: a day.
@@ -24,10 +26,10 @@ pub const MOST_CHALLENGE: Duration = Duration::from_secs(60 * 60);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Terms {
-    interval: Duration,
+    interval: Nanos,
+    challenge: Nanos,
+    lateness: Nanos,
     misses: u8,
-    challenge: Duration,
-    lateness: Duration,
     one_way: bool,
 }
 
@@ -55,10 +57,10 @@ impl Terms {
             return Err(BadTerms::Challenge(challenge));
         }
         Ok(Self {
-            interval,
+            interval: Nanos::new(interval),
             misses,
-            challenge,
-            lateness: interval,
+            challenge: Nanos::new(challenge),
+            lateness: Nanos::new(interval),
             one_way: false,
         })
     }
@@ -79,13 +81,16 @@ impl Terms {
     /// the protocol has it: then an own delay never swallows more than one beat.
     #[must_use]
     pub const fn with_lateness(self, lateness: Duration) -> Self {
-        Self { lateness, ..self }
+        Self {
+            lateness: Nanos::new(lateness),
+            ..self
+        }
     }
 
     /// B: the longest silence the peer has promised to keep.
     #[must_use]
     pub const fn interval(&self) -> Duration {
-        self.interval
+        self.interval.get()
     }
 
     /// M: silences in a row before suspicion.
@@ -97,13 +102,13 @@ impl Terms {
     /// C: time to answer.
     #[must_use]
     pub const fn challenge(&self) -> Duration {
-        self.challenge
+        self.challenge.get()
     }
 
     /// How late a poll may be and still judge.
     #[must_use]
     pub const fn lateness(&self) -> Duration {
-        self.lateness
+        self.lateness.get()
     }
 
     /// The peer cannot be asked.
@@ -115,14 +120,14 @@ impl Terms {
     /// B·M: the silence after which a peer is overdue.
     #[must_use]
     pub const fn overdue(&self) -> Duration {
-        self.interval.saturating_mul(self.misses as u32)
+        self.interval().saturating_mul(self.misses as u32)
     }
 
     /// B·M + C: the longest time for which a death stays unnoticed, own lateness
     /// apart.
     #[must_use]
     pub const fn detection(&self) -> Duration {
-        self.overdue().saturating_add(self.challenge)
+        self.overdue().saturating_add(self.challenge())
     }
 }
 

@@ -135,3 +135,13 @@ pub struct Outage {
     /// Data is sent as the outage begins.
     pub in_flight: Bound,
 }
+
+/// How many segments in a row must be lost, each or its answer, for a healthy
+/// connection to end. `None` = not known to us, or it never ends by losses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Losses {
+    /// Keepalive probes.
+    pub idle: Option<u32>,
+    /// Transmissions of the same data, the first included; at least this many.
+    pub in_flight: Option<u32>,
+}

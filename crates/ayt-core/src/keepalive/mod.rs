@@ -36,7 +36,7 @@ mod settings;
 pub mod vals;
 mod wish;
 
-pub use detection::{Bound, Detection, Found, Outage, Span};
+pub use detection::{Bound, Detection, Found, Losses, Outage, Span};
 pub use downgrade::{Downgrade, Instead, Setting, Value};
 pub use kernel::Kernel;
 pub use os::{Defaults, Knob, Os, Profile};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::os::{Knob, Profile};
-use super::{Detection, Downgrade, Instead, Kernel, Os, Outage, Policy, Setting, Value};
+use super::{Detection, Downgrade, Instead, Kernel, Losses, Os, Outage, Policy, Setting, Value};
 
 /// Numbers in effect: what [`Os::detection`] reckons with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,6 +90,12 @@ impl Os {
     #[must_use]
     pub fn outage(self, settings: &Effective, kernel: &Kernel) -> Outage {
         (self.profile().outage)(settings, kernel)
+    }
+
+    /// How many losses in a row end a healthy connection with these settings.
+    #[must_use]
+    pub fn losses(self, settings: &Effective, kernel: &Kernel) -> Losses {
+        (self.profile().losses)(settings, kernel)
     }
 }
 

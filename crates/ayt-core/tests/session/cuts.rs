@@ -77,7 +77,7 @@ fn a_lost_welcome_leaves_the_secret_before_valid() {
             wire.up.vanish();
             wire.down.vanish();
             world.run_until("tries again", |w| {
-                matches!(w.device.state, State::Registering(..))
+                matches!(w.device.state, State::Registering(..)) && w.device.proved
             });
             world.wire().down.vanish();
             world.run_until("gives up", |w| matches!(w.device.state, State::Away(_)));

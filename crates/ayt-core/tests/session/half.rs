@@ -77,6 +77,11 @@ impl Held for Handle {
     fn all_handed_over(&self) -> bool {
         self.0.borrow().traffic().all_handed_over()
     }
+    fn settle(&self) -> Numbers {
+        let mut half = self.0.borrow_mut();
+        half.program.settle();
+        half.traffic_mut().settle()
+    }
     fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {
         self.0.borrow().traffic().may_resume(received, accepts)
     }

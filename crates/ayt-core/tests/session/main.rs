@@ -1,9 +1,6 @@
 //! Whole sessions in virtual time: two ends over a wire that has latency and
 //! breaks at any byte. Everything random comes from a seed, and a failure names
 //! it; `AYT_SEED=n` runs only that one.
-//!
-//! The handshake here is a stand-in, with HELLO or PROOF and WELCOME as frames
-//! but no macs: it can be lost on the way like the real one.
 
 mod beats;
 mod cuts;

@@ -30,6 +30,9 @@ impl Held for Fake {
     fn all_handed_over(&self) -> bool {
         !self.unread
     }
+    fn settle(&self) -> Numbers {
+        self.numbers()
+    }
     fn may_resume(&self, _: u64, _: Accepts) -> Result<(), CannotResume> {
         Ok(())
     }
@@ -98,6 +101,9 @@ impl Driver {
     fn new(policy: Policy) -> Self {
         let config = Config {
             policy,
+            // Shorter than the registry's looks at the clock: its deadlines are those
+            // of what happens.
+            resume_for: Duration::from_millis(900),
             ..Config::default()
         };
         Self {
@@ -136,7 +142,7 @@ impl Driver {
                 match self.resume() {
                     Answer::Go(claim) if op == Op::Resume => self.commit(claim),
                     Answer::Go(claim) => self.pending = Some(claim),
-                    Answer::Fresh { decision, .. } => self.decide(decision, op == Op::Resume),
+                    Answer::Fresh(decision) => self.decide(decision, op == Op::Resume),
                     Answer::Refuse(refusal) => panic!("its own secret: {refusal:?}"),
                 }
             }
@@ -273,6 +279,7 @@ impl Driver {
             handle: Fake {
                 unread: mark.is_multiple_of(2),
             },
+            instead_of: None,
         };
         let Ok(taken) = self.registry.commit(self.now, claim, new) else {
             let after = (self.connections(), self.registry.census());

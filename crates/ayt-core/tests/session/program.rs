@@ -53,6 +53,12 @@ impl Program {
         }
     }
 
+    /// What it has in hand counts as not handed over: the other side was told.
+    pub(crate) fn settle(&mut self) {
+        self.taken = self.finished();
+        self.in_hand = false;
+    }
+
     pub(crate) fn on_taken(&mut self, taken: Option<Bytes>) {
         self.in_hand = taken.is_some();
         if let Some(taken) = taken {

@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ayt_core::session::frame::{Bits128, Frame, Mode, Proof, Refuse, Welcome};
+use ayt_core::session::frame::{Bits128, Frame, Method, Refuse};
+use ayt_core::session::handshake::{
+    Admission, ResumeRequest, Server as Machine, ServerStep, Terms,
+};
 use ayt_core::session::link::Event as LinkEvent;
+use ayt_core::session::proof::{self, Key};
 use ayt_core::session::registry::{
-    Answer, Config, Conn, Decision, Event, Memory, NewSession, Refusal, Registry, Secret, Wish,
+    Answer, Config, Conn, Decision, Event, InsteadOf, Memory, NewSession, Refusal, Registry,
+    Secret, Wish,
 };
 use ayt_core::session::traffic::Traffic;
 use bytes::Bytes;
@@ -23,9 +28,25 @@ use super::wire::{Arrival, Wire};
 pub(crate) struct Peer {
     /// Its session, once it is registered, and its epoch.
     pub(crate) session: Option<(Shared, u64)>,
-    /// What WELCOME will tell of an old session.
-    known: Option<u64>,
+    machine: Machine,
+    /// What it wants to resume.
+    resume: ResumeRequest,
     heard: bool,
+}
+
+impl Peer {
+    /// What it wanted to resume, and could not.
+    const fn instead_of(&self) -> Option<InsteadOf> {
+        match &self.resume {
+            ResumeRequest::Proved {
+                session, received, ..
+            } => Some(InsteadOf {
+                session: *session,
+                received: *received,
+            }),
+            ResumeRequest::NotAsked | ResumeRequest::Unknown => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -47,6 +68,13 @@ pub(crate) struct Server {
     rng: Rng,
 }
 
+/// How long a registration may take.
+pub(crate) const REGISTRATION: Duration = Duration::from_secs(10);
+
+pub(crate) fn key() -> Key {
+    Key::new(&[0x17; 32]).expect("it has 32 bytes")
+}
+
 pub(crate) fn identity() -> Bytes {
     Bytes::from_static(b"device")
 }
@@ -66,10 +94,13 @@ impl Server {
         }
     }
 
-    pub(crate) fn accept(&mut self, conn: Conn) {
+    pub(crate) fn accept(&mut self, now: Duration, conn: Conn) {
+        let nonce = self.random();
+        let machine = Machine::accept(Method::Hmac, nonce, REGISTRATION, now);
         let peer = Peer {
             session: None,
-            known: None,
+            machine: machine.expect("in range"),
+            resume: ResumeRequest::NotAsked,
             heard: false,
         };
         self.peers.insert(conn, peer);
@@ -83,9 +114,9 @@ impl Server {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Duration> {
-        let links = self.peers.values().filter_map(|peer| {
-            let (half, _) = peer.session.as_ref()?;
-            half.borrow_mut().link()?.next_deadline()
+        let links = self.peers.values().filter_map(|peer| match &peer.session {
+            Some((half, _)) => half.borrow_mut().link()?.next_deadline(),
+            None => peer.machine.next_deadline(),
         });
         links.chain(self.registry.next_deadline()).min()
     }
@@ -132,35 +163,60 @@ impl Server {
     }
 
     fn on_registration(&mut self, now: Duration, wire: &mut Wire, conn: Conn, frame: &Frame) {
-        let decision = match frame {
-            Frame::Hello(hello) => {
-                assert_eq!(hello.mode, Mode::Register);
-                self.registry.register(now, &identity(), conn)
-            }
-            Frame::Proof(Proof { resume, .. }) => {
-                let resume = resume.expect("the stand-in proves only a resume");
-                let proves = |secret: &Bits128| resume.mac[..16] == secret[..];
-                let wish = Wish {
-                    session: resume.session,
-                    received: resume.received,
-                    accepts: ACCEPTS,
-                    proves: &proves,
-                };
-                match self.registry.resume(now, &identity(), conn, &wish) {
-                    Answer::Go(claim) => {
-                        self.resume(now, wire, claim, (conn, resume.session, resume.received));
-                        return;
-                    }
-                    Answer::Fresh { known, decision } => {
-                        if let Some(peer) = self.peers.get_mut(&conn) {
-                            peer.known = known;
-                        }
-                        decision
-                    }
-                    Answer::Refuse(refusal) => Decision::Refuse(refusal),
+        let Some(peer) = self.peers.get_mut(&conn) else {
+            return;
+        };
+        let mut step = peer.machine.on_frame(frame, now).expect("it waits for it");
+        loop {
+            step = match step {
+                ServerStep::Challenge(challenge) => {
+                    wire.down.send(now, Frame::Challenge(challenge));
+                    return;
                 }
+                ServerStep::FindKey => peer.machine.key(Some(key()), now).expect("asked"),
+                ServerStep::FindSession(name) => {
+                    let secrets = self.registry.secrets(&identity(), &name);
+                    let found = peer.machine.session(secrets.as_ref(), now);
+                    found.expect("asked")
+                }
+                ServerStep::Decide(request) => {
+                    peer.resume = request.resume;
+                    return self.judge(now, wire, conn);
+                }
+                ServerStep::Refused(refuse) => return self.say_no(now, wire, conn, refuse),
+                ServerStep::Gone(_) => {
+                    self.peers.remove(&conn);
+                    return;
+                }
+                other => panic!("{other:?}: neither certificates nor a decision before"),
+            };
+        }
+    }
+
+    /// What the registry makes of a client that has proved itself.
+    fn judge(&mut self, now: Duration, wire: &mut Wire, conn: Conn) {
+        let request = self.peers.get(&conn).map(|peer| peer.resume.clone());
+        let Some(ResumeRequest::Proved {
+            session,
+            received,
+            by,
+        }) = request
+        else {
+            let decision = self.registry.register(now, &identity(), conn);
+            return self.decide(now, wire, conn, decision);
+        };
+        let wish = Wish {
+            session,
+            received,
+            accepts: ACCEPTS,
+            proves: &|secret: &Bits128| secret == by.bits(),
+        };
+        let decision = match self.registry.resume(now, &identity(), conn, &wish) {
+            Answer::Go(claim) => {
+                return self.resume(now, wire, claim, (conn, received));
             }
-            other => panic!("{other:?} before WELCOME"),
+            Answer::Fresh(decision) => decision,
+            Answer::Refuse(refusal) => Decision::Refuse(refusal),
         };
         self.decide(now, wire, conn, decision);
     }
@@ -184,6 +240,7 @@ impl Server {
                     name,
                     secret: Secret(secret),
                     handle: Handle(Rc::clone(&half)),
+                    instead_of: self.peers.get(&conn).and_then(Peer::instead_of),
                 };
                 let Ok(taken) = self.registry.commit(now, claim, new) else {
                     panic!("nothing comes between a decision and its commit here");
@@ -212,7 +269,13 @@ impl Server {
                     }
                 }
                 self.sessions.push(Rc::clone(&half));
-                self.welcome(now, wire, conn, half, (taken.epoch, name, secret, false));
+                let admission = Admission::New {
+                    epoch: taken.epoch,
+                    session: name,
+                    secret: proof::Secret::new(secret),
+                    known: taken.known,
+                };
+                self.welcome(now, wire, conn, half, &admission);
             }
         }
     }
@@ -222,7 +285,7 @@ impl Server {
         now: Duration,
         wire: &mut Wire,
         claim: ayt_core::session::registry::Claim,
-        (conn, name, received): (Conn, Bits128, u64),
+        (conn, received): (Conn, u64),
     ) {
         let secret = self.random();
         let resumed = self
@@ -245,7 +308,12 @@ impl Server {
                 half.traffic_mut().hold();
             }
         }
-        self.welcome(now, wire, conn, half, (resumed.epoch, name, secret, true));
+        let admission = Admission::Resumed {
+            epoch: resumed.epoch,
+            secret: proof::Secret::new(secret),
+            received: half.borrow_mut().traffic_mut().announce(),
+        };
+        self.welcome(now, wire, conn, half, &admission);
     }
 
     fn welcome(
@@ -254,24 +322,14 @@ impl Server {
         wire: &mut Wire,
         conn: Conn,
         half: Shared,
-        (epoch, session, secret, resumed): (u64, Bits128, Bits128, bool),
+        admission: &Admission,
     ) {
         let Some(peer) = self.peers.get_mut(&conn) else {
             panic!("WELCOME to a connection that has gone");
         };
-        let known = peer.known.take();
-        let received = if resumed {
-            half.borrow_mut().traffic_mut().announce()
-        } else {
-            known.unwrap_or(0)
-        };
+        let epoch = half.borrow().epoch;
         peer.session = Some((half, epoch));
-        let welcome = Welcome {
-            resumed,
-            known: known.is_some(),
-            epoch,
-            session,
-            secret,
+        let terms = Terms {
             resume_ms: 0,
             client_beat_ms: BEAT.as_millis() as u32,
             server_beat_ms: BEAT.as_millis() as u32,
@@ -279,10 +337,11 @@ impl Server {
             challenge_ms: CHALLENGE.as_millis() as u32,
             max_payload: ACCEPTS.max_payload,
             window: ACCEPTS.window,
-            received,
-            mac: None,
         };
-        wire.down.send(now, Frame::Welcome(welcome));
+        match peer.machine.admit(admission, &terms, now) {
+            Ok(ServerStep::Registered(welcome)) => wire.down.send(now, Frame::Welcome(welcome)),
+            other => panic!("{other:?} instead of WELCOME"),
+        }
     }
 
     fn refuse(&mut self, now: Duration, wire: &mut Wire, conn: Conn, refusal: Refusal) {
@@ -291,6 +350,10 @@ impl Server {
             retry: refusal.retry,
             text: String::new(),
         };
+        self.say_no(now, wire, conn, refuse);
+    }
+
+    fn say_no(&mut self, now: Duration, wire: &mut Wire, conn: Conn, refuse: Refuse) {
         wire.down.send(now, Frame::Refuse(refuse));
         wire.down.close(now);
         self.peers.remove(&conn);
@@ -309,7 +372,18 @@ impl Server {
     pub(crate) fn pump(&mut self, now: Duration, wires: &mut BTreeMap<u64, Wire>) {
         let conns: Vec<_> = self.peers.keys().copied().collect();
         for conn in conns {
-            self.pump_one(now, wires, conn);
+            let late = self
+                .peers
+                .get_mut(&conn)
+                .filter(|peer| peer.session.is_none())
+                .and_then(|peer| peer.machine.poll(now));
+            match (late, wires.get_mut(&conn.0)) {
+                (Some(refuse), Some(wire)) => {
+                    self.registry.withdraw(&identity(), conn);
+                    self.say_no(now, wire, conn, refuse);
+                }
+                _ => self.pump_one(now, wires, conn),
+            }
         }
         let ready: Vec<_> = self
             .ending

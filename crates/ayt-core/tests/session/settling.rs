@@ -63,6 +63,10 @@ fn an_expired_session_tells_both_sides_both_numbers() {
         let welcome = world.device.welcome.expect("live");
         assert!(!welcome.resumed && welcome.known);
         assert_eq!(welcome.received, server.borrow().program.finished());
+        // The device may send the rest again: it does not come out of the old session.
+        world.run_for(Duration::from_secs(5));
+        assert_eq!(welcome.received, server.borrow().program.finished());
+        assert!(server.borrow().traffic().all_handed_over());
     });
 }
 

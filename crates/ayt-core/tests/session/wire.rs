@@ -166,8 +166,10 @@ pub(crate) fn size(frame: &Frame) -> u64 {
     4 + match frame {
         Frame::Hello(hello) => 40 + hello.identity.len() as u64,
         Frame::Challenge(_) => 17,
-        Frame::Proof(_) => 88,
-        Frame::Welcome(_) => 74,
+        Frame::Proof(proof) => {
+            56 * u64::from(proof.resume.is_some()) + 32 * u64::from(proof.mac.is_some())
+        }
+        Frame::Welcome(welcome) => 74 + 32 * u64::from(welcome.mac.is_some()),
         Frame::Refuse(refuse) => 5 + refuse.text.len() as u64,
         Frame::Data { message, .. } => 8 + message.len() as u64,
         Frame::Ack(_) => 8,

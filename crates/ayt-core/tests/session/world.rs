@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ayt_core::session::frame::{Bits128, Frame, Hello, Mode, Proof, Reason, Resume, Welcome};
+use ayt_core::session::frame::{Bits128, Frame, Reason, Welcome};
+use ayt_core::session::handshake::{
+    Client, ClientSettings, ClientStep, Credential, Purpose, Resumption,
+};
 use ayt_core::session::link::Event as LinkEvent;
+use ayt_core::session::proof::Secret;
 use ayt_core::session::reconnect::{Lost, Next, Pace, Reconnect, Stop};
 use ayt_core::session::registry::{Config, Conn};
 use ayt_core::session::traffic::Traffic;
@@ -12,7 +16,7 @@ use ayt_core::session::traffic::Traffic;
 use super::half::{ACCEPTS, BEAT, Half, config};
 use super::program::Program;
 use super::rng::Rng;
-use super::server::{Server, identity};
+use super::server::{REGISTRATION, Server, identity, key};
 use super::wire::{Arrival, Break, Pipe, Wire};
 
 /// What the device does.
@@ -35,6 +39,9 @@ pub(crate) struct Device {
     /// The session's name and secret.
     pub(crate) session: Option<(Bits128, Bits128)>,
     reconnect: Reconnect,
+    machine: Option<Client>,
+    /// PROOF went out, and was not answered.
+    pub(crate) proved: bool,
     /// The last WELCOME.
     pub(crate) welcome: Option<Welcome>,
     /// What its links told.
@@ -91,9 +98,9 @@ impl World {
     pub(crate) fn restart_device(&mut self) {
         if let State::Registering(number, _) | State::Live(number) = self.device.state {
             let wire = self.wires.get_mut(&number).expect("its wire");
-            // What is under way still arrives; nothing else ever will. (But the
-            // real handshake takes a second flight, which a dead device does not
-            // send: here the only one is lost.)
+            // What is under way still arrives; nothing else ever will. Only what is
+            // left of a registration is lost: a PROOF that is held up on its way would
+            // take over from the device's own next connection.
             let peer = self.server.peers.get(&Conn(number));
             if peer.is_some_and(|peer| peer.session.is_none()) {
                 wire.up.lose();
@@ -247,36 +254,39 @@ impl World {
         };
         let [up, down] = cut.map(|at| Pipe::new(latency, at));
         let mut wire = Wire::new(up, down, breaks);
-        let hello = match self.device.session {
-            None => Frame::Hello(Hello {
-                mode: Mode::Register,
-                one_way: false,
-                nonce: [0; 16],
-                client_beat_ms: BEAT.as_millis() as u32,
-                server_beat_ms: BEAT.as_millis() as u32,
-                max_payload: ACCEPTS.max_payload,
-                window: ACCEPTS.window,
-                identity: identity(),
-            }),
+        let purpose = match &self.device.session {
+            None => Purpose::Register,
             Some((session, secret)) => {
-                let mut mac = [0; 32];
-                mac[..16].copy_from_slice(&secret);
-                let received = self.device.half.traffic_mut().announce();
-                Frame::Proof(Proof {
-                    resume: Some(Resume {
-                        session,
-                        received,
-                        mac,
-                    }),
-                    mac: None,
+                let traffic = self.device.half.traffic_mut();
+                // The server is being told how much was handed over.
+                traffic.hold();
+                Purpose::Resume(Resumption {
+                    session: *session,
+                    secret: Secret::new(*secret),
+                    received: traffic.announce(),
+                    sent: traffic.numbers().sent,
                 })
             }
         };
+        let settings = ClientSettings {
+            client_beat_ms: BEAT.as_millis() as u32,
+            server_beat_ms: BEAT.as_millis() as u32,
+            max_payload: ACCEPTS.max_payload,
+            window: ACCEPTS.window,
+            deadline: REGISTRATION,
+            ..ClientSettings::new(identity())
+        };
+        let mut nonce = [0; 16];
+        nonce[..8].copy_from_slice(&self.rng.next().to_be_bytes());
+        let credential = Credential::Key(key());
+        let (machine, hello) = Client::start(&settings, credential, purpose, nonce, now)
+            .expect("settings in their ranges");
+        self.device.machine = Some(machine);
         wire.up.send(now, hello);
         wire.settle(now);
         self.wires.insert(number, wire);
-        self.server.accept(Conn(number));
-        self.device.state = State::Registering(number, now + Duration::from_secs(10));
+        self.server.accept(now, Conn(number));
+        self.device.state = State::Registering(number, now + REGISTRATION);
     }
 
     fn device_arrival(&mut self, number: u64, came: Arrival) {
@@ -284,14 +294,7 @@ impl World {
         match self.device.state {
             State::Registering(n, _) if n == number => match came {
                 Arrival::Bytes(_) => {}
-                Arrival::Frame(frame) => match *frame {
-                    Frame::Welcome(welcome) => self.device_welcome(number, welcome),
-                    Frame::Refuse(refuse) => {
-                        let (reason, retry) = (refuse.reason, refuse.retry);
-                        self.device_lost(Lost::Told { reason, retry });
-                    }
-                    other => panic!("{other:?} before WELCOME"),
-                },
+                Arrival::Frame(frame) => self.device_registers(number, &frame),
                 Arrival::Eof | Arrival::Reset => self.device_lost(Lost::Broken),
             },
             State::Live(n) if n == number => {
@@ -311,6 +314,28 @@ impl World {
         }
     }
 
+    /// A frame before WELCOME, or WELCOME.
+    fn device_registers(&mut self, number: u64, frame: &Frame) {
+        let now = self.now;
+        let machine = self.device.machine.as_mut().expect("it registers");
+        match machine.on_frame(frame, now) {
+            Ok(ClientStep::Send(proof)) => {
+                self.device.proved = true;
+                if let Some(wire) = self.wires.get_mut(&number) {
+                    wire.up.send(now, proof);
+                    wire.settle(now);
+                }
+            }
+            Ok(ClientStep::Registered(welcome)) => self.device_welcome(number, welcome),
+            Ok(ClientStep::Refused(refuse)) => {
+                self.device.proved = false;
+                let (reason, retry) = (refuse.reason, refuse.retry);
+                self.device_lost(Lost::Told { reason, retry });
+            }
+            Err(error) => panic!("the server is the right one: {error}"),
+        }
+    }
+
     fn device_welcome(&mut self, number: u64, welcome: Welcome) {
         let device = &mut self.device;
         device.welcome = Some(welcome);
@@ -319,11 +344,13 @@ impl World {
             traffic
                 .resume(welcome.received, ACCEPTS)
                 .expect("the server has said so");
+            traffic.release();
         } else if device.session.is_some() {
             // The old session is over: its program starts anew.
             device.half = Half::new(Traffic::new(config()), Program::new(self.messages));
         }
         device.session = Some((welcome.session, welcome.secret));
+        device.proved = false;
         device.half.connect(self.now);
         device.reconnect.on_registered(self.now);
         device.state = State::Live(number);
@@ -337,6 +364,10 @@ impl World {
             wire.up.close(now);
         }
         self.device.half.part(now);
+        if !self.device.proved {
+            // Otherwise WELCOME may have been lost: it is in doubt what was told.
+            self.device.half.traffic_mut().release();
+        }
         let next = self.device.reconnect.on_lost(now, lost, self.rng.next());
         self.device.state = match next {
             Next::After(wait) => State::Away(now + wait),
@@ -409,6 +440,8 @@ fn new_device(messages: u64) -> Device {
         state: State::Away(Duration::ZERO),
         session: None,
         reconnect: Reconnect::new(pace),
+        machine: None,
+        proved: false,
         welcome: None,
         told: Vec::new(),
     }

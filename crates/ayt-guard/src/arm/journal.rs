@@ -93,8 +93,8 @@ pub(super) struct Journal {
     entries: FxHashMap<u64, Entry>,
 }
 
-/// With more sockets than this in the journal, those are dropped whose process has
-/// ended: else it would grow with every connection that was ever armed.
+/// With more sockets than this in the journal, those are dropped that their descriptor
+/// no longer leads to: else it would grow with every connection that was ever armed.
 const MANY: usize = 10_000;
 
 impl Journal {
@@ -116,12 +116,13 @@ impl Journal {
             boot_id,
             entries: FxHashMap::default(),
         };
-        text.lines()
-            .filter_map(|line| serde_json::from_str::<Entry>(line).ok())
-            .filter(|entry| entry.boot_id == journal.boot_id)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .for_each(|entry| journal.remember(entry));
+        for line in text.lines() {
+            match serde_json::from_str::<Entry>(line) {
+                Ok(entry) if entry.boot_id == journal.boot_id => journal.remember(entry),
+                // Of an earlier boot, or cut short by the end of one.
+                _ => {}
+            }
+        }
         Ok(journal)
     }
 
@@ -132,12 +133,22 @@ impl Journal {
     }
 
     /// Drops what nobody can take back any more, where there is much of it:
-    /// `lives` says whether a process is still there.
-    pub(super) fn tidy(&mut self, lives: impl Fn(u32) -> bool) -> Result<(), SysError> {
+    /// `holds` says whether a descriptor still leads to a socket.
+    pub(super) fn tidy(
+        &mut self,
+        mut holds: impl FnMut(&Owner, Cookie) -> bool,
+    ) -> Result<(), SysError> {
         if self.entries.len() <= MANY {
             return Ok(());
         }
-        self.entries.retain(|_, entry| lives(entry.pid));
+        self.entries.retain(|_, entry| {
+            let owner = Owner {
+                inode: 0,
+                pid: entry.pid,
+                fd: entry.fd,
+            };
+            holds(&owner, Cookie(entry.cookie))
+        });
         self.save()
     }
 
@@ -258,7 +269,7 @@ mod tests {
                 ..entry(cookie, 7200, 60)
             });
         }
-        journal.tidy(|pid| pid == 1).unwrap();
+        journal.tidy(|owner, _| owner.pid == 1).unwrap();
         let kept = open();
         assert_eq!(kept.entries.len(), MANY / 100 + 1);
         assert!(kept.of(Cookie(100)).is_some());

@@ -7,9 +7,10 @@ use std::time::Duration;
 use ayt_core::fact::{Fact, Why};
 use ayt_core::facts::{Cookie, HostFacts, Owner, Socket};
 use ayt_core::keepalive::{Keepalive, KeepaliveWish};
-use ayt_sys::{Descriptors, Hold, SysError, read_process};
+use ayt_sys::{Descriptors, Hold, SysError};
 
 use crate::collect::{why, without_owner};
+use crate::held::holds;
 use crate::runtime::{Lock, folder};
 use journal::{Entry, Journal};
 
@@ -100,7 +101,7 @@ pub fn arm(facts: &HostFacts, targets: &[usize], what: &Arm) -> Result<Vec<Armed
     let lock = Lock::open(&folder)?;
     let held = lock.take()?;
     let mut journal = Journal::open(&folder)?;
-    journal.tidy(|pid| read_process(pid, None).is_some())?;
+    journal.tidy(|owner, cookie| holds(&mut descriptors, owner, cookie))?;
     let armed = sockets
         .map(|socket| {
             let ns = facts.namespace(socket.ns).map_or(0, |ns| ns.inode);

@@ -6,6 +6,8 @@ use ayt_core::keepalive::Keepalive;
 use ayt_core::tcp_state::TcpState;
 use ayt_sys::{Descriptors, SysError};
 
+use crate::spread::spread;
+
 /// Fewer sockets than this are asked by one thread.
 const ALONE: usize = 2_000;
 
@@ -16,25 +18,7 @@ pub(super) fn ask(facts: HostFacts) -> HostFacts {
         .iter()
         .filter(|socket| socket.state != TcpState::TimeWait)
         .collect();
-    let threads = match std::thread::available_parallelism() {
-        Ok(cores) if wanted.len() >= ALONE => cores.get(),
-        _ => 1,
-    };
-    let share = wanted.len().div_ceil(threads).max(1);
-    let settings: Vec<(Cookie, Fact<Keepalive>)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = wanted
-            .chunks(share)
-            .map(|chunk| scope.spawn(|| ask_some(&facts, chunk)))
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
-            .collect()
-    });
+    let settings = spread(&wanted, ALONE, |sockets| ask_some(&facts, sockets));
     let mut parts = facts.into_parts();
     parts.keepalive.extend(settings);
     HostFacts::new(parts)

@@ -13,6 +13,7 @@ use ayt_sys::{Descriptors, SysError, have_net_admin};
 use super::engines::keepalive::IDLE_S;
 use super::{Answer, Probe};
 use crate::collect::{why, without_owner};
+use crate::spread::spread;
 
 /// Fewer connections than this are looked at by one thread.
 const ALONE: usize = 1_000;
@@ -56,29 +57,11 @@ pub(super) fn all<'f>(
     how: &Probe,
 ) -> Vec<Inspected<'f>> {
     let net_admin = have_net_admin();
-    let look = |chunk: &[&'f Socket]| -> Vec<Inspected<'f>> {
+    spread(sockets, ALONE, |sockets| {
         let mut descriptors = Descriptors::default();
-        chunk
+        sockets
             .iter()
             .map(|socket| inspect(&mut descriptors, facts, socket, how, net_admin))
-            .collect()
-    };
-    let threads = match std::thread::available_parallelism() {
-        Ok(cores) if sockets.len() >= ALONE => cores.get(),
-        _ => return look(sockets),
-    };
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = sockets
-            .chunks(sockets.len().div_ceil(threads))
-            .map(|chunk| scope.spawn(move || look(chunk)))
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| {
-                worker
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            })
             .collect()
     })
 }

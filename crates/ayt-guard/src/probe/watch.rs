@@ -2,7 +2,6 @@
 //! see RST and ICMP.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 use ayt_core::fact::Partial;
@@ -11,7 +10,7 @@ use ayt_core::tcp_state::TcpState;
 use ayt_sys::wire::diag;
 use ayt_sys::wire::packet::{FourTuple, Sighting};
 use ayt_sys::wire::request::SocketName;
-use ayt_sys::{SysError, Witness};
+use ayt_sys::{NoSocket, SysError, Witness};
 use rustc_hash::FxHashMap;
 
 use crate::places::Place;
@@ -71,11 +70,9 @@ impl Post {
                     Ok(None) => Look::Gone,
                     Err(error) => Look::Failed(error.to_string()),
                 },
-                // ENOENT.
-                Err(2) => Look::Gone,
-                // ESTALE: another connection has the addresses now.
-                Err(116) => Look::Closing,
-                Err(other) => Look::Failed(io::Error::from_raw_os_error(other).to_string()),
+                Err(NoSocket::Gone) => Look::Gone,
+                Err(NoSocket::Replaced) => Look::Closing,
+                Err(NoSocket::Failed(error)) => Look::Failed(error.to_string()),
             };
             looks.push((at, look));
         })?;

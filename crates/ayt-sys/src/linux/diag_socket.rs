@@ -10,7 +10,7 @@ use rustix::net::{
 };
 
 use super::Netns;
-use crate::error::SysError;
+use crate::error::{NoSocket, SysError};
 use crate::procfs::Seen;
 use crate::wire::netlink::{DONE, ERROR, F_DUMP_INTR, Message, messages};
 use crate::wire::request::{self, SocketName};
@@ -105,7 +105,7 @@ impl DiagSocket {
     pub fn get_many(
         &mut self,
         names: &[SocketName],
-        mut sink: impl FnMut(usize, Result<&[u8], i32>),
+        mut sink: impl FnMut(usize, Result<&[u8], NoSocket>),
     ) -> Result<(), SysError> {
         let operation = "look up sockets by sock_diag";
         for (chunk_at, chunk) in names.chunks(BATCH).enumerate() {
@@ -126,7 +126,7 @@ impl DiagSocket {
                     }
                     let answer = match message.errno() {
                         None => Ok(message.payload),
-                        Some(errno) => Err(errno),
+                        Some(errno) => Err(NoSocket::from_errno(errno)),
                     };
                     sink(chunk_at * BATCH + at, answer);
                     left = left.saturating_sub(1);

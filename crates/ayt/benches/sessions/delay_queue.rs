@@ -9,7 +9,7 @@ use tokio_util::time::DelayQueue;
 use tokio_util::time::delay_queue::Key;
 
 use super::load::{PATIENCE, TICK};
-use super::{Contender, clock};
+use super::{Contender, cpu};
 
 pub(crate) struct Queue {
     runtime: Runtime,
@@ -56,7 +56,7 @@ impl Contender for Queue {
             .map(|picks| picks.iter().map(|&pick| keys[pick as usize]).collect())
             .collect();
         runtime.block_on(async {
-            let start = clock::cpu();
+            let start = cpu::cpu();
             for chunks in &ticks {
                 for key in chunks {
                     queue.reset(key, PATIENCE);
@@ -74,7 +74,7 @@ impl Contender for Queue {
                 })
                 .await;
             }
-            clock::cpu() - start
+            cpu::cpu() - start
         })
     }
 }

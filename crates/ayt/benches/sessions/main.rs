@@ -7,18 +7,26 @@
 //! cargo bench -p ayt --bench sessions [-- --quick] [--write] [--strict]
 //! ```
 
-mod clock;
+#[path = "../common/mod.rs"]
+mod common;
+#[path = "../common/cpu.rs"]
+mod cpu;
 mod delay_queue;
 mod load;
 mod ours;
 mod report;
+#[path = "../common/resident.rs"]
+mod resident;
 mod tokio_tasks;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
+use common::{Options, progress, say};
 use load::{Load, WARM};
 use report::{Report, Row};
+
+const COMMAND: &str = "cargo bench -p ayt --bench sessions";
 
 const USAGE: &str = "usage: cargo bench -p ayt --bench sessions -- [--quick] [--write] [--strict]
 
@@ -45,41 +53,32 @@ fn paused_runtime(mut builder: tokio::runtime::Builder) -> tokio::runtime::Runti
 }
 
 fn main() -> ExitCode {
-    let (mut quick, mut write, mut strict) = (false, false, false);
-    for argument in std::env::args().skip(1) {
-        match argument.as_str() {
-            "--quick" => quick = true,
-            "--write" => write = true,
-            "--strict" => strict = true,
-            // Given by cargo to every benchmark.
-            "--bench" => {}
-            _ => {
-                report::say(USAGE);
-                return ExitCode::from(2);
-            }
+    let options = match Options::read(std::env::args().skip(1), USAGE) {
+        Ok(options) => options,
+        Err(text) => {
+            say(&text);
+            return ExitCode::from(2);
         }
-    }
-    if write && quick {
-        report::say("--write wants the whole measurement, not --quick\n");
-        return ExitCode::from(2);
-    }
+    };
     let mut report = Report::new();
-    let sizes: &[usize] = if quick {
+    let sizes: &[usize] = if options.quick {
         &[1_000, 10_000, 100_000]
     } else {
         &[1_000, 10_000, 100_000, 1_000_000]
     };
     for &sessions in sizes {
-        report::progress(&format!("== {sessions} sessions\n"));
-        measure(sessions, if quick { 3 } else { 7 }, &mut report);
+        progress(&format!("== {sessions} sessions\n"));
+        measure(sessions, if options.quick { 3 } else { 7 }, &mut report);
     }
     let text = report.markdown();
-    report::say(&text);
-    if write && let Err(error) = report::write(&text) {
-        report::progress(&format!("docs/benchmarks.md: {error}\n"));
+    say(&text);
+    if options.write
+        && let Err(error) = common::write(COMMAND, &text)
+    {
+        progress(&format!("docs/benchmarks.md: {error}\n"));
         return ExitCode::FAILURE;
     }
-    if strict && report.missed() > 0 {
+    if options.strict && report.missed() > 0 {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
@@ -126,8 +125,8 @@ fn measure(sessions: usize, rounds: usize, report: &mut Report) {
 
 /// Makes something, and says how much more memory is in use then.
 fn held<T>(make: impl FnOnce() -> T) -> (T, Option<usize>) {
-    let before = clock::resident();
+    let before = resident::resident();
     let made = make();
-    let after = clock::resident();
+    let after = resident::resident();
     (made, before.zip(after).map(|(a, b)| b.saturating_sub(a)))
 }

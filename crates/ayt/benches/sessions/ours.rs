@@ -6,7 +6,7 @@ use ayt_core::detectors::Terms;
 use ayt_core::supervise::{Key, Overdue, Settings, Supervisor};
 
 use super::load::{CHALLENGE, INTERVAL, Load, MISSES, PATIENCE, Random, TICK};
-use super::{Contender, clock};
+use super::{Contender, cpu};
 
 pub(crate) struct Ours {
     all: Supervisor,
@@ -64,7 +64,7 @@ impl Contender for Ours {
             .iter()
             .map(|picks| picks.iter().map(|&pick| self.keys[pick as usize]).collect())
             .collect();
-        let start = clock::cpu();
+        let start = cpu::cpu();
         for keys in &ticks {
             let step = TICK / keys.len() as u32;
             let mut at = self.now;
@@ -81,7 +81,7 @@ impl Contender for Ours {
                 self.all.on_received(key, self.now);
             }
         }
-        clock::cpu() - start
+        cpu::cpu() - start
     }
 }
 

@@ -1,11 +1,9 @@
 //! The table, the bars, and the page.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::Path;
 
-const PAGE: &str = "docs/benchmarks.md";
-const COMMAND: &str = "cargo bench -p ayt --bench sessions";
+use crate::COMMAND;
+use crate::common::{Bar, bars, busy, count, head, median};
 
 /// What one contender took at one size.
 #[derive(Debug)]
@@ -59,20 +57,12 @@ pub(crate) struct Report {
     busy: bool,
 }
 
-/// A limit, what was measured, and whether that is within it.
-struct Bar {
-    what: String,
-    limit: String,
-    got: String,
-    met: bool,
-}
-
 impl Report {
     pub(crate) fn new() -> Self {
         Self {
             sizes: Vec::new(),
             lateness: Vec::new(),
-            busy: load_per_core().is_some_and(|load| load > 0.5),
+            busy: busy(),
         }
     }
 
@@ -89,19 +79,8 @@ impl Report {
     }
 
     pub(crate) fn markdown(&self) -> String {
-        let mut text = format!("Written by `{COMMAND} -- --write` on: {}.\n", machine());
-        if self.busy {
-            text += "The machine was busy with other work when this began.\n";
-        }
-        text += "\n### Bars\n\n| what | bar | measured | verdict |\n| --- | --- | --- | --- |\n";
-        for bar in self.bars() {
-            let verdict = if bar.met { "met" } else { "**missed**" };
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} | {verdict} |",
-                bar.what, bar.limit, bar.got
-            );
-        }
+        let mut text = head(COMMAND, self.busy);
+        text += &bars(&self.bars());
         text += "\n### sessions\n\n\
             | sessions | with | CPU per chunk, median | min – max | against ours | memory per session | rounds |\n\
             | --- | --- | --- | --- | --- | --- | --- |\n";
@@ -203,90 +182,10 @@ impl Report {
     }
 }
 
-/// Puts the text into the page, in the place of what was written there last.
-pub(crate) fn write(text: &str) -> std::io::Result<()> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(PAGE);
-    let page = std::fs::read_to_string(&path)?;
-    let begin = format!("<!-- begin: {COMMAND} -->\n");
-    let end = format!("<!-- end: {COMMAND} -->");
-    let missing = || std::io::Error::other(format!("no `{}` ... `{end}`", begin.trim_end()));
-    let (before, rest) = page.split_once(&begin).ok_or_else(missing)?;
-    let (old, after) = rest.split_once(&end).ok_or_else(missing)?;
-    if old.contains("<!-- begin:") {
-        return Err(missing());
-    }
-    std::fs::write(path, format!("{before}{begin}\n{text}\n{end}{after}"))
-}
-
-/// To standard output; who does not read it any more has seen enough.
-pub(crate) fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-/// To standard error.
-pub(crate) fn progress(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match (
-        values.get(values.len().saturating_sub(1) / 2),
-        values.get(values.len() / 2),
-    ) {
-        (Some(&lower), Some(&upper)) => f64::midpoint(lower, upper),
-        _ => f64::NAN,
-    }
-}
-
 fn nanos(value: f64) -> String {
     if value < 1_000.0 {
         format!("{value:.1} ns")
     } else {
         format!("{:.2} µs", value / 1_000.0)
     }
-}
-
-fn count(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Processor, cores, memory, kernel, as far as /proc tells.
-fn machine() -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let field = |text: &str, name: &str| {
-        let line = text.lines().find(|line| line.starts_with(name))?.to_owned();
-        Some(line.split_once(':')?.1.trim().to_owned())
-    };
-    let cpu = field(&read("/proc/cpuinfo"), "model name")
-        .unwrap_or_else(|| std::env::consts::ARCH.to_owned());
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let memory = field(&read("/proc/meminfo"), "MemTotal")
-        .and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok())
-        .map_or_else(String::new, |kib| {
-            format!(", {:.0} GiB", kib / f64::from(1 << 20))
-        });
-    let kernel = read("/proc/sys/kernel/osrelease");
-    format!(
-        "{cpu}, {cores} cores{memory}, {} {}",
-        std::env::consts::OS,
-        kernel.trim()
-    )
-}
-
-fn load_per_core() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
-    let load: f64 = text.split_whitespace().next()?.parse().ok()?;
-    let cores = std::thread::available_parallelism().ok()?.get();
-    Some(load / cores as f64)
 }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::load::{PATIENCE, TICK};
-use super::{Contender, clock};
+use super::{Contender, cpu};
 
 pub(crate) struct Tasks {
     name: &'static str,
@@ -76,7 +76,7 @@ impl Contender for Tasks {
             ..
         } = self;
         runtime.block_on(async {
-            let start = clock::cpu();
+            let start = cpu::cpu();
             for picks in ticks {
                 for &pick in picks {
                     sessions[pick as usize].notify_one();
@@ -87,7 +87,7 @@ impl Contender for Tasks {
                 }
                 tokio::time::advance(TICK).await;
             }
-            clock::cpu() - start
+            cpu::cpu() - start
         })
     }
 }

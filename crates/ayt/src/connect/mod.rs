@@ -14,7 +14,24 @@
 //! With the feature `hyper`, a [`Connector`] is the connector of hyper-util's
 //! client (`Client::builder(..).build(connector)`), and of tonic's
 //! (`Endpoint::connect_with_connector(connector)`). TLS goes on top of it as on top
-//! of hyper's own `HttpConnector`, for example by `hyper-rustls`.
+//! of hyper's own `HttpConnector`, for example by `hyper-rustls`; and on its
+//! connections by tokio-rustls, with a bound of its own:
+//!
+//! ```no_run
+//! # use tokio_rustls::{TlsConnector, rustls};
+//! # async fn f(config: std::sync::Arc<rustls::ClientConfig>) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//! use ayt::connect::Connector;
+//!
+//! let tcp = Connector::new().connect("example.org:7000").await?;
+//! let tls = TlsConnector::from(config).connect("example.org".try_into()?, tcp);
+//! let stream = tokio::time::timeout(Duration::from_secs(10), tls).await??;
+//! # drop(stream);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The `Watched` is below TLS there, where [it belongs](crate::watched#over-tls).
 //!
 //! **reqwest** 0.13 lets nobody else connect: what `connector_layer` is given is
 //! reqwest's own connector, and its connections are of a type that cannot be named

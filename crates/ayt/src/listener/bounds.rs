@@ -1,15 +1,17 @@
 //! How many connections may be there that have not said who they are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ayt_core::detectors::Detector;
+use tokio::time::{Instant, sleep_until};
 
 use crate::cause::Cause;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::task::spawn;
 use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 use crate::watched::{Handle, Watched};
 
@@ -27,6 +29,12 @@ pub struct Bounds {
     pub per_address: usize,
     /// From accepting to registering. It is fixed when the connection is accepted:
     /// a peer that sends a byte now and then does not move it. Default 10 s.
+    ///
+    /// It holds for a connection that nobody polls, too: at its age it has ended, its
+    /// [handles](crate::watched::Handle::ended) are told, and whatever its owner does
+    /// with it next fails. The descriptor stays its owner's to drop; until then it counts
+    /// against [`total`](Self::total) and [`per_address`](Self::per_address), which bound
+    /// what is really held.
     pub age: Duration,
 }
 
@@ -94,6 +102,10 @@ pub(super) struct Places {
 #[derive(Debug, Default)]
 struct Inner {
     unregistered: usize,
+    /// When each is to have registered, the earliest first: all have the same age.
+    deadlines: VecDeque<(Instant, u64)>,
+    /// A task waits for the first of them.
+    watched: bool,
     per_address: HashMap<IpAddr, usize>,
     live: HashMap<u64, Handle>,
     next: u64,
@@ -164,6 +176,43 @@ impl Places {
         }
     }
 
+    /// When the next is to have registered; `None` where there is none: whoever asked
+    /// waits no more.
+    fn next_deadline(&self) -> Option<Instant> {
+        let mut inner = self.lock();
+        loop {
+            let &(at, id) = match inner.deadlines.front() {
+                Some(first) => first,
+                None => {
+                    inner.watched = false;
+                    return None;
+                }
+            };
+            let waits = inner.live.get(&id).is_some_and(Handle::is_unregistered);
+            if waits {
+                return Some(at);
+            }
+            inner.deadlines.pop_front();
+        }
+    }
+
+    /// Ends those that are to have registered by now, and have not.
+    fn end_overdue(&self, now: Instant) {
+        let mut overdue = Vec::new();
+        {
+            let mut inner = self.lock();
+            while let Some((_, id)) = inner.deadlines.pop_front_if(|(at, _)| *at <= now) {
+                overdue.extend(inner.live.get(&id).cloned());
+            }
+        }
+        for handle in overdue {
+            // Outside of the lock: registering takes it.
+            if handle.is_unregistered() {
+                handle.end(Cause::NeverRegistered);
+            }
+        }
+    }
+
     /// Ends all that live, and says how many there were.
     pub(super) fn end_all(&self, cause: Cause) -> usize {
         // Ended outside of the lock: a connection may give its place up meanwhile.
@@ -182,13 +231,14 @@ impl Place {
     ) {
         let place = Arc::new(self);
         place.live(connection.handle());
-        let (registered, gone) = (Arc::clone(&place), place);
+        let (registered, gone) = (Arc::clone(&place), Arc::clone(&place));
         connection.must_register(
             age,
             at_first_byte,
             Box::new(move || registered.registered()),
             Box::new(move || gone.gone()),
         );
+        place.must_register_by(Instant::now() + age);
     }
 
     /// The connection lives from now on.
@@ -196,6 +246,17 @@ impl Place {
         let mut inner = self.places.lock();
         inner.accepted += 1;
         inner.live.insert(self.id, handle);
+    }
+
+    /// It has to register by then. One task for all that wait is enough, and none while
+    /// nobody waits.
+    fn must_register_by(&self, at: Instant) {
+        let mut inner = self.places.lock();
+        inner.deadlines.push_back((at, self.id));
+        if !std::mem::replace(&mut inner.watched, true) {
+            drop(inner);
+            spawn(watch(Arc::clone(&self.places)));
+        }
     }
 
     /// It is registered.
@@ -215,6 +276,14 @@ impl Place {
         let handle = self.places.lock().live.remove(&self.id);
         drop(handle);
         self.places.changed.notify_waiters();
+    }
+}
+
+/// Ends each connection at its age, also those that nobody polls.
+async fn watch(places: Arc<Places>) {
+    while let Some(at) = places.next_deadline() {
+        sleep_until(at).await;
+        places.end_overdue(Instant::now());
     }
 }
 

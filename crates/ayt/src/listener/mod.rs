@@ -19,7 +19,8 @@
 //! A connection is **unregistered** from accepting until its owner calls
 //! [`Handle::registered`]; or, after [`Listener::register_at_first_byte`], until its
 //! first bytes are read. It ends with [`Cause::NeverRegistered`](crate::cause::Cause::NeverRegistered) when
-//! [`Bounds::age`] is over: its reads and writes fail then, whatever it has sent.
+//! [`Bounds::age`] is over: its reads and writes fail then, whatever it has sent, and
+//! whether or not anybody polls it.
 //! What comes over a [bound](Bounds) is closed at once by RST, which leaves neither
 //! memory nor TIME_WAIT, and is counted with its reason; those that are there
 //! notice nothing.
@@ -27,6 +28,8 @@
 //! Errors of accept never reach the caller unless the listener itself is
 //! unusable: a connection that was lost in the queue is passed over, and where
 //! descriptors or memory are short accepting pauses for 5 ms to 1 s.
+//!
+//! Over TLS (feature `tls`): `Listener::tls`.
 //!
 //! With the features `axum`, `hyper` and `tonic` it takes the place of a
 //! [`tokio::net::TcpListener`] there.
@@ -43,6 +46,8 @@ mod explore;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod stopper;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "tonic")]
 mod tonic;
 
@@ -58,6 +63,10 @@ use tokio::time::Instant;
 
 pub use bounds::{Bounds, Refusal, Stats};
 pub use stopper::Stopper;
+#[cfg(all(feature = "tls", feature = "tonic"))]
+pub use tls::{TlsConnectInfo, TlsIncoming};
+#[cfg(feature = "tls")]
+pub use tls::{TlsConnection, TlsListener};
 #[cfg(feature = "tonic")]
 pub use tonic::{ConnectInfo, Incoming};
 

@@ -11,4 +11,6 @@ pub use ayt_core::session::link::{End, Fate};
 pub use ayt_core::session::proof::{Key, KeyLength};
 pub use ayt_core::session::traffic::{Numbers, OfferError};
 pub use client::Client;
+#[cfg(feature = "tls")]
+pub(crate) use driver::Below;
 pub use driver::{SendError, SessionEnd};

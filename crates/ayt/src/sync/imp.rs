@@ -23,6 +23,10 @@ impl<T> Default for OnceLock<T> {
 }
 
 impl<T> OnceLock<T> {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
     pub(crate) fn get(&self) -> Option<&T> {
         self.turn.load(atomic::Ordering::SeqCst);
         self.value.get()
@@ -67,8 +71,16 @@ impl Notify {
 pub(crate) mod task {
     use std::future::Future;
 
-    pub(crate) use shuttle::future::spawn;
     use shuttle::future::{JoinError, JoinHandle};
+
+    /// As tokio's. A scenario ends when all of these have.
+    pub(crate) fn spawn<T: Send + 'static>(
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        #[cfg(test)]
+        let task = crate::explore::counted(task);
+        shuttle::future::spawn(task)
+    }
 
     /// As much of [`tokio::task::JoinSet`] as is used.
     #[derive(Debug)]

@@ -29,6 +29,30 @@ impl Handle {
         self.shared.cause()
     }
 
+    /// Waits until it has ended, and says why. For an owner that does something else than
+    /// read: it is told of an end by this side ([`Handle::end`], a listener's
+    /// [age](crate::listener::Bounds::age)) without polling the connection, and can drop
+    /// it. What the peer does shows only to who reads.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn ended(&self) -> Cause {
+        loop {
+            let mut told = std::pin::pin!(self.shared.told());
+            // Before looking, so that no end is missed in between.
+            told.as_mut().enable();
+            if let Some(cause) = self.shared.cause() {
+                return cause;
+            }
+            told.await;
+        }
+    }
+
+    /// Its owner has not said yet who the peer is.
+    pub(crate) fn is_unregistered(&self) -> bool {
+        self.shared.is_unregistered()
+    }
+
     /// The peer's address, where it is known.
     #[must_use]
     pub const fn peer(&self) -> Option<SocketAddr> {

@@ -34,6 +34,19 @@
 //! A peer that is rightly silent, such as an HTTP client that waits for an answer,
 //! must not be accused of it: [`Handle::hold`] stops the detector meanwhile.
 //!
+//! # Over TLS
+//!
+//! Put it **below** TLS, `TlsStream<Watched<TcpStream>>`, unless there is a reason not
+//! to: then every byte of the peer's is life, also half of a record, which cannot be
+//! decrypted yet, and records of TLS's own (session tickets, key updates). So do the
+//! listener's connections over TLS (feature `tls`). The errors of the TLS stream carry
+//! the same causes.
+//!
+//! Above, `Watched<TlsStream<..>>`, life is what TLS has delivered: a ticket or a key
+//! update is none, and a peer that sends a long record slowly is silent until it is
+//! whole. In return nothing counts that the peer has not authenticated, and an end
+//! without `close_notify` is told as [`Cause::Truncated`].
+//!
 //! # Cost
 //!
 //! A received byte costs reading the clock and a few stores. The timer is set once

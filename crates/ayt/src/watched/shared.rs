@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
+use tokio::sync::futures::Notified;
+
 use crate::cause::Cause;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use crate::sync::{Mutex, MutexGuard, Notify, OnceLock, PoisonError};
 
 /// Called once when the connection registers or ends, whichever is first.
 pub(crate) type Release = Box<dyn FnOnce() + Send + Sync>;
@@ -23,6 +25,8 @@ pub(super) struct Shared {
     /// interrupted the silence all the same.
     holds_taken: AtomicU32,
     wakers: Mutex<Wakers>,
+    /// Handles wait for the end.
+    told: Notify,
     registration: Mutex<Option<Release>>,
 }
 
@@ -50,7 +54,15 @@ impl Shared {
 
     /// Keeps the first cause, and says whether this was it.
     pub(super) fn tell(&self, cause: Cause) -> bool {
-        self.cause.set(cause).is_ok()
+        let first = self.cause.set(cause).is_ok();
+        if first {
+            self.told.notify_waiters();
+        }
+        first
+    }
+
+    pub(super) fn told(&self) -> Notified<'_> {
+        self.told.notified()
     }
 
     /// Ends the connection for both directions. Says whether it was this call

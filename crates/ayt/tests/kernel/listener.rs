@@ -208,3 +208,57 @@ async fn reading_to_the_end_and_dropping_leaves_no_close_wait() -> Done {
     });
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_nobody_polls_ends_at_its_age() -> Done {
+    let age = Duration::from_secs(10);
+    let bounds = Bounds {
+        total: 2,
+        age,
+        ..Bounds::default()
+    };
+    let mut listener = Listener::bind("127.0.0.1:0").await?.bounds(bounds);
+    let address = listener.local_addr()?;
+    let _clients = [
+        TcpStream::connect(address).await?,
+        TcpStream::connect(address).await?,
+        TcpStream::connect(address).await?,
+    ];
+    let begun = tokio::time::Instant::now();
+    // One registers, two are only held.
+    let registered = listener.accept().await?;
+    assert!(registered.handle().registered());
+    let mut forgotten = listener.accept().await?;
+    let dropped = listener.accept().await?;
+    let (handle, other) = (forgotten.handle(), dropped.handle());
+    assert_eq!(handle.ended().await, Cause::NeverRegistered);
+    assert_eq!(other.ended().await, Cause::NeverRegistered);
+    let took = begun.elapsed();
+    assert!(
+        took >= age && took < age + Duration::from_millis(10),
+        "{took:?}"
+    );
+    assert_eq!(registered.cause(), None, "who registered stays");
+    // Both are still in their owner's hands, and count.
+    assert_eq!(listener.stats().unregistered, 2);
+    drop(dropped);
+    assert_eq!(listener.stats().unregistered, 1);
+    assert!(!handle.registered(), "too late");
+    let error = forgotten.read(&mut [0; 8]).await.expect_err("it has ended");
+    let cause = ended(&error).map(ayt::cause::Ended::cause);
+    assert_eq!(cause, Some(Cause::NeverRegistered));
+    drop(forgotten);
+    assert_eq!(
+        (listener.stats().unregistered, listener.stats().live),
+        (0, 1)
+    );
+
+    // Nobody waited for a while: the next one is watched all the same.
+    tokio::time::sleep(age * 3).await;
+    let _late = TcpStream::connect(address).await?;
+    let begun = tokio::time::Instant::now();
+    let held = listener.accept().await?;
+    assert_eq!(held.handle().ended().await, Cause::NeverRegistered);
+    assert!(begun.elapsed() >= age);
+    Ok(())
+}

@@ -13,6 +13,7 @@ mod common;
 mod connect;
 mod hosts;
 mod listener;
+mod nat;
 mod pool;
 
 /// Result of a test.

@@ -108,6 +108,45 @@ async fn silence_is_found_above_and_below() -> Done {
     Ok(())
 }
 
+/// Says a key update (RFC 8446, 4.6.3), a record of TLS's own, 9 times in 9/10 of the
+/// limit each; then nothing.
+async fn updates_keys<S>(far: &mut server::TlsStream<S>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    for _ in 0..9 {
+        tokio::time::sleep(LIMIT * 9 / 10).await;
+        let _ = far.get_mut().1.refresh_traffic_keys();
+        let _ = far.flush().await;
+    }
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_tls_alone_is_life_below_it_and_none_above() -> Done {
+    let (mut near, mut far) = watched_above().await?;
+    let start = Instant::now();
+    let mut byte = [0];
+    let error = tokio::select! {
+        read = near.read(&mut byte) => read.expect_err("silent"),
+        () = updates_keys(&mut far) => unreachable!(),
+    };
+    assert_eq!(start.elapsed(), LIMIT, "above");
+    assert_eq!(cause::find(&error), Some(Cause::HeartbeatMissed));
+
+    let (near, far) = duplex(64 << 10);
+    let near = Watched::new(near, within(LIMIT));
+    let (mut near, mut far) = handshake(near, far).await?;
+    let start = Instant::now();
+    let error = tokio::select! {
+        read = near.read(&mut byte) => read.expect_err("silent"),
+        () = updates_keys(&mut far) => unreachable!(),
+    };
+    assert_eq!(start.elapsed(), LIMIT * 9 / 10 * 9 + LIMIT, "below");
+    assert_eq!(cause::find(&error), Some(Cause::HeartbeatMissed));
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_handshake_that_stalls_ends_too() -> Done {
     let (near, _far) = duplex(64 << 10);

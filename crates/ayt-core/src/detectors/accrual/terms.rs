@@ -152,6 +152,12 @@ impl AccrualTerms {
         }
     }
 
+    /// Time to answer.
+    #[must_use]
+    pub const fn challenge(&self) -> Duration {
+        self.challenge
+    }
+
     /// The longest time for which a death stays unnoticed, own lateness apart.
     #[must_use]
     pub const fn detection(&self) -> Duration {

@@ -105,6 +105,18 @@ impl SearchTerms {
         Ok(Self { networks, ..self })
     }
 
+    /// The shortest interval.
+    #[must_use]
+    pub const fn floor(&self) -> Duration {
+        self.floor
+    }
+
+    /// The longest interval.
+    #[must_use]
+    pub const fn ceiling(&self) -> Duration {
+        self.ceiling
+    }
+
     /// The interval to use where silences of `good` are survived.
     pub(super) fn interval(&self, good: Option<Duration>) -> Duration {
         let usable = |good: Duration| good * (100 - u32::from(self.margin_percent)) / 100;

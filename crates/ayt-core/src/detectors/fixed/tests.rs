@@ -70,9 +70,11 @@ fn the_bound_of_lateness_can_be_set() {
     let mut fixed = Fixed::new(terms().with_lateness(ms(10)), ms(0));
     assert_eq!(fixed.poll(ms(3_011)), Judgement::Late(ms(11)));
     let mut never = Fixed::new(terms().with_lateness(Duration::MAX), ms(0));
-    assert_eq!(never.poll(Duration::MAX), Judgement::Suspect);
-    // The end of time is no overflow.
-    assert_eq!(never.next_deadline(), Some(Duration::MAX));
+    // The end of time, in 584 years, is no overflow.
+    let end = Duration::from_nanos(u64::MAX - 1);
+    assert_eq!(never.poll(end), Judgement::Suspect);
+    assert_eq!(never.next_deadline(), Some(end + ms(500)));
+    never.poll(Duration::MAX);
 }
 
 #[test]

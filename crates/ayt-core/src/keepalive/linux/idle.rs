@@ -45,11 +45,16 @@ pub(in crate::keepalive) fn idle(settings: &Effective, hz: u32) -> Span {
 /// The shortest outage that kills: all probes but the first may be sent within it,
 /// and the run that ends the connection sends none.
 pub(in crate::keepalive) fn idle_outage(settings: &Effective, hz: u32) -> Duration {
-    let last = match settings.user_timeout {
+    let probes = idle_probes(settings, hz);
+    settings.interval.saturating_mul(probes.saturating_sub(1))
+}
+
+/// How many probes at least are sent, and lost, before the connection ends.
+pub(in crate::keepalive) fn idle_probes(settings: &Effective, hz: u32) -> u32 {
+    match settings.user_timeout {
         None => settings.count,
         Some(user_timeout) => Runs::new(settings, hz).first_that_may_reach(ticks(user_timeout, hz)),
-    };
-    settings.interval.saturating_mul(last.saturating_sub(1))
+    }
 }
 
 /// The runs of the timer, in ticks: number 0 sends the first probe.

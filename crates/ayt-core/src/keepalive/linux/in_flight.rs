@@ -96,6 +96,24 @@ pub(in crate::keepalive) fn in_flight_outage(
     time(first_retransmission(kernel, hz).0 + last.earliest, hz)
 }
 
+/// How often one segment is sent before `limit` after its first retransmission by
+/// timeout ends the connection: the first time, as a tail-loss probe (where SACK and
+/// `tcp_early_retrans` are on, as by default), by that timeout, and then at least so
+/// often.
+pub(in crate::keepalive) fn transmissions(limit: Duration, kernel: &Kernel, hz: u32) -> u32 {
+    let limit = ticks(limit.min(LONGEST), hz);
+    let mut run = Chain::from(0, 0, 1);
+    let mut sent = 3;
+    for wait in waits(kernel, hz) {
+        run = run.then(wait);
+        if run.latest + 1 >= limit {
+            break;
+        }
+        sent += 1;
+    }
+    sent
+}
+
 /// When the first retransmission by timeout goes out, in ticks from the `send`:
 /// after one timeout, or after a tail-loss probe, which comes no later than one,
 /// and another.
@@ -112,7 +130,7 @@ fn waits(kernel: &Kernel, hz: u32) -> impl Iterator<Item = u64> {
 }
 
 /// `tcp_model_timeout`.
-fn model_timeout(kernel: &Kernel) -> Duration {
+pub(in crate::keepalive) fn model_timeout(kernel: &Kernel) -> Duration {
     let rto_max = kernel.longest_rto();
     let doublings = rto_max.as_millis() / RTO_MIN.as_millis();
     let linear_from = doublings.max(1).ilog2();
@@ -165,6 +183,16 @@ mod tests {
         let span = in_flight(None, &kernel, 250);
         assert!(span.earliest >= Duration::from_millis(924_600), "{span:?}");
         assert!(span.latest <= Duration::from_secs(945), "{span:?}");
+    }
+
+    #[test]
+    fn what_is_sent_again_doubles_its_distance() {
+        // At 0, by the probe, by timeout, and 0.4, 1.2 and 2.9 s after that.
+        let kernel = Kernel::default();
+        for (limit_ms, sent) in [(100, 3), (600, 4), (5_000, 6), (924_600, 17)] {
+            let limit = Duration::from_millis(limit_ms);
+            assert_eq!(transmissions(limit, &kernel, 250), sent, "{limit_ms}");
+        }
     }
 
     #[test]

@@ -9,6 +9,6 @@ mod in_flight;
 mod simulation;
 mod wheel;
 
-pub(super) use idle::{idle, idle_outage};
-pub(super) use in_flight::{in_flight, in_flight_outage};
+pub(super) use idle::{idle, idle_outage, idle_probes};
+pub(super) use in_flight::{in_flight, in_flight_outage, model_timeout, transmissions};
 pub(super) use wheel::tick;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::wheel::exact::fires;
-use super::{idle, idle_outage, in_flight, in_flight_outage};
+use super::{idle, idle_outage, in_flight, in_flight_outage, model_timeout, transmissions};
 use crate::keepalive::{Effective, Kernel};
 
 const RATES: [u32; 3] = [100, 250, 1000];
@@ -81,15 +81,15 @@ fn keepalive_timer(
     }
 }
 
-/// `tcp_retransmit_timer` from the sending of data to the end: when, and when the
-/// last retransmission went out.
+/// `tcp_retransmit_timer` from the sending of data to the end: when, when the last
+/// retransmission went out, and how often the data was sent.
 fn retransmit_timer(
     user_timeout_ms: Option<u64>,
     retries2: u32,
     hz: u32,
     sent_at: u64,
     tail_loss_probe: Option<u64>,
-) -> (Duration, Duration) {
+) -> (Duration, Duration, u32) {
     let rate = u64::from(hz);
     let ms_of = |tick: u64| tick * 1000 / rate;
     let rto = rate / 5 + 1;
@@ -99,6 +99,7 @@ fn retransmit_timer(
     }
     now = fires(now, rto);
     let (first, mut last) = (now, now);
+    let mut sent = 2 + u32::from(tail_loss_probe.is_some());
     let mut backed_off = rto;
     let model_ms = |retries: u32| {
         let doubled = 200 * ((2_u64 << retries.min(9)) - 1);
@@ -116,8 +117,9 @@ fn retransmit_timer(
         let limit = user_timeout_ms.unwrap_or_else(|| model_ms(retries2));
         if ms_of(now) - ms_of(first) >= limit {
             let since = |tick: u64| time(tick * PARTS - sent_at, hz);
-            return (since(now), since(last));
+            return (since(now), since(last), sent);
         }
+        sent += 1;
         last = now;
     }
 }
@@ -161,11 +163,15 @@ proptest! {
     ) {
         let kernel = Kernel { hz: Some(hz), retries2, ..Kernel::default() };
         let limit = user_timeout.map(Duration::from_millis);
-        let (end, last) =
+        let (end, last, sent) =
             retransmit_timer(user_timeout, retries2.into(), hz, sent_at, tail_loss_probe);
         let span = in_flight(limit, &kernel, hz);
         prop_assert!(span.contains(end), "U={user_timeout:?}: {end:?} not in {span:?}");
         prop_assert!(in_flight_outage(limit, &kernel, hz) <= last);
+        if tail_loss_probe.is_some() {
+            let limit = limit.unwrap_or_else(|| model_timeout(&kernel));
+            prop_assert!(transmissions(limit, &kernel, hz) <= sent, "{sent} sent");
+        }
     }
 }
 

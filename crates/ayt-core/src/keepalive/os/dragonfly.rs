@@ -4,7 +4,9 @@
 //! The options count *milliseconds*, unlike everywhere else. They come down to
 //! ticks of the system's clock, at least one. There is nothing like U.
 
-use super::{Bound, Knob, Profile, lost_probes, milliseconds, not_before, probes, usual};
+use super::{
+    Bound, Knob, Profile, count_of_probes, lost_probes, milliseconds, not_before, probes, usual,
+};
 use crate::keepalive::{Detection, Effective, Found, Kernel, Outage};
 
 pub(super) const PROFILE: Profile = Profile {
@@ -20,6 +22,7 @@ pub(super) const PROFILE: Profile = Profile {
     source: "tcp(4); sys/netinet/tcp_timer.c, sys/netinet/tcp_usrreq.c",
     detection,
     outage,
+    losses: count_of_probes,
 };
 
 fn detection(settings: &Effective, _kernel: &Kernel) -> Detection {

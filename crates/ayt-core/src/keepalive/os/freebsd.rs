@@ -6,7 +6,7 @@
 //! `SO_KEEPALIVE` or not. What comes nearest to U is `TCP_MAXUNACKTIME` (FreeBSD 14):
 //! looked at when a retransmission is due, and on idle connections not at all.
 
-use super::{Bound, Profile, lost_probes, not_before, probes, seconds, usual};
+use super::{Bound, Profile, count_of_probes, lost_probes, not_before, probes, seconds, usual};
 use crate::keepalive::{Detection, Effective, Found, Kernel, Outage};
 
 /// `UINT_MAX` over 1000 ticks a second.
@@ -22,6 +22,7 @@ pub(super) const PROFILE: Profile = Profile {
     source: "tcp(4); sys/netinet/tcp_timer.c, sys/netinet/tcp_usrreq.c",
     detection,
     outage,
+    losses: count_of_probes,
 };
 
 fn detection(settings: &Effective, _kernel: &Kernel) -> Detection {

@@ -12,7 +12,9 @@
 
 use std::time::Duration;
 
-use super::{Bound, Defaults, Knob, Profile, lost_probes, milliseconds, not_before, probes};
+use super::{
+    Bound, Defaults, Knob, Profile, count_of_probes, lost_probes, milliseconds, not_before, probes,
+};
 use crate::keepalive::{Detection, Effective, Found, Kernel, Outage};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -42,6 +44,7 @@ pub(super) const PROFILE: Profile = Profile {
     source: "tcp(4P); usr/src/uts/common/inet/tcp/{tcp_opt_data,tcp_timers,tcp_tunables}.c",
     detection,
     outage,
+    losses: count_of_probes,
 };
 
 fn detection(settings: &Effective, _kernel: &Kernel) -> Detection {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Bound, OFF, Profile, milliseconds, probes, seconds, usual};
 use crate::keepalive::settings::{MAX_COUNT, MAX_SECONDS};
-use crate::keepalive::{Detection, Effective, Found, Kernel, Outage, Span, linux};
+use crate::keepalive::{Detection, Effective, Found, Kernel, Losses, Outage, Span, linux};
 
 pub(super) const PROFILE: Profile = Profile {
     name: "Linux",
@@ -21,6 +21,7 @@ pub(super) const PROFILE: Profile = Profile {
     source: "tcp(7); net/ipv4/tcp_timer.c; kernel/time/timer.c",
     detection,
     outage,
+    losses,
 };
 
 pub(super) fn detection(settings: &Effective, kernel: &Kernel) -> Detection {
@@ -47,6 +48,20 @@ pub(super) fn outage(settings: &Effective, kernel: &Kernel) -> Outage {
             false => Bound::Unknown("keepalive is off: no outage kills an idle connection"),
         },
         in_flight: shortest(&|hz| linux::in_flight_outage(settings.user_timeout, kernel, hz)),
+    }
+}
+
+/// How many segments must be lost in a row for a connection to end, per path.
+pub(super) fn losses(settings: &Effective, kernel: &Kernel) -> Losses {
+    let fewest = |of: &dyn Fn(u32) -> u32| kernel.rates().into_iter().map(of).min();
+    let limit = settings.user_timeout;
+    let limit = limit.unwrap_or_else(|| linux::model_timeout(kernel));
+    Losses {
+        idle: match settings.enabled {
+            true => fewest(&|hz| linux::idle_probes(settings, hz)),
+            false => None,
+        },
+        in_flight: fewest(&|hz| linux::transmissions(limit, kernel, hz)),
     }
 }
 

@@ -6,7 +6,7 @@
 //! `TCP_RXT_CONNDROPTIME`, in seconds since retransmission began; it says nothing
 //! about idle connections, and N counts as always.
 
-use super::{Bound, Profile, lost_probes, not_before, probes, seconds, usual};
+use super::{Bound, Profile, count_of_probes, lost_probes, not_before, probes, seconds, usual};
 use crate::keepalive::{Detection, Effective, Found, Kernel, Outage};
 
 /// `UINT32_MAX` over 1000 ticks a second.
@@ -22,6 +22,7 @@ pub(super) const PROFILE: Profile = Profile {
     source: "tcp(4); xnu bsd/netinet/tcp_timer.c, bsd/netinet/tcp_usrreq.c",
     detection,
     outage,
+    losses: count_of_probes,
 };
 
 fn detection(settings: &Effective, _kernel: &Kernel) -> Detection {

@@ -17,7 +17,7 @@ mod windows;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Bound, Detection, Effective, Found, Kernel, Outage};
+use super::{Bound, Detection, Effective, Found, Kernel, Losses, Outage};
 
 /// A system, as far as keepalive tells systems apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,6 +106,7 @@ pub struct Profile {
     pub source: &'static str,
     pub(super) detection: fn(&Effective, &Kernel) -> Detection,
     pub(super) outage: fn(&Effective, &Kernel) -> Outage,
+    pub(super) losses: fn(&Effective, &Kernel) -> Losses,
 }
 
 impl Os {
@@ -210,6 +211,14 @@ fn not_before(settings: &Effective, why: &'static str) -> Found {
         Found::NotBefore { earliest, why }
     } else {
         OFF
+    }
+}
+
+/// N probes, and what is sent in flight is not known to us.
+fn count_of_probes(settings: &Effective, _kernel: &Kernel) -> Losses {
+    Losses {
+        idle: settings.enabled.then_some(settings.count),
+        in_flight: None,
     }
 }
 

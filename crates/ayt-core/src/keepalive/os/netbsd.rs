@@ -6,7 +6,7 @@
 //! given release was not measured, so the times are unknown here. There is nothing
 //! like U.
 
-use super::{Bound, Knob, OFF, Profile, probes, seconds, usual};
+use super::{Bound, Knob, OFF, Profile, count_of_probes, probes, seconds, usual};
 use crate::keepalive::{Detection, Effective, Found, Kernel, Outage};
 
 const UNITS: &str = "NetBSD's manual counts the options in seconds, its source its timers in half \
@@ -24,6 +24,7 @@ pub(super) const PROFILE: Profile = Profile {
     source: "tcp(4); sys/netinet/tcp_timer.c, sys/netinet/tcp_usrreq.c",
     detection,
     outage,
+    losses: count_of_probes,
 };
 
 fn detection(settings: &Effective, _kernel: &Kernel) -> Detection {

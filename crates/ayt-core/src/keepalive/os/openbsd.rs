@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Bound, Knob, OFF, Profile, usual};
+use super::{Bound, Knob, OFF, Profile, count_of_probes, usual};
 use crate::keepalive::{Detection, Effective, Found, Kernel, Outage};
 
 const IDLE: &str = "OpenBSD has it for the whole system only: sysctl net.inet.tcp.keepidle";
@@ -34,6 +34,7 @@ pub(super) const PROFILE: Profile = Profile {
     source: "tcp(4); sys/netinet/tcp_timer.c",
     detection,
     outage,
+    losses: count_of_probes,
 };
 
 fn detection(settings: &Effective, _kernel: &Kernel) -> Detection {

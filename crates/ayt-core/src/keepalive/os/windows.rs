@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use super::{Bound, Defaults, Knob, OFF, Profile, milliseconds, probes, seconds};
+use super::{Bound, Defaults, Knob, OFF, Profile, count_of_probes, milliseconds, probes, seconds};
 use crate::keepalive::{Detection, Effective, Found, Kernel, Outage};
 
 /// Windows 10 version 1703: `TCP_KEEPCNT`.
@@ -46,6 +46,7 @@ pub(super) const fn profile(build: u32) -> Profile {
         source: "Winsock reference: SIO_KEEPALIVE_VALS, IPPROTO_TCP socket options",
         detection,
         outage,
+        losses: count_of_probes,
     }
 }
 

@@ -22,6 +22,8 @@ pub const IDENTITY: RangeInclusive<usize> = 1..=128;
 pub const TEXT: usize = 200;
 /// A promised beat, milliseconds; 0, no promise, is allowed besides.
 pub const BEAT_MS: RangeInclusive<u32> = 10..=3_600_000;
+/// The shortest beat a client goes on with by default, milliseconds.
+pub const LEAST_BEAT_MS_DEFAULT: u32 = 1_000;
 /// Silences in a row before suspicion.
 pub const MISSES: RangeInclusive<u8> = 1..=10;
 /// Time to answer a PING in suspicion, milliseconds.
@@ -35,3 +37,11 @@ pub const REGISTRATION: RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(60);
 /// The same by default.
 pub const REGISTRATION_DEFAULT: Duration = Duration::from_secs(10);
+/// How long what the other side had in flight is read after the end was decided.
+pub const DRAIN: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(60);
+/// How long a side that ends waits for its acknowledgements.
+pub const FINISH: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(3_600);
+/// How long an acknowledgement may wait for company.
+pub const ACK_DELAY: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_millis(200);
+/// The base and the cap of a client's waits before it connects again.
+pub const PACE: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(3_600);

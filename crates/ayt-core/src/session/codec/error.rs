@@ -3,11 +3,18 @@
 use super::Kind;
 use crate::session::frame::Reason;
 
+/// The first byte of a TLS connection (RFC 8446, 5.1: a record with a handshake).
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// Bytes that are no frame of `ayt/1`, or values that cannot be one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
     /// A type that is neither one of ours nor an extension.
-    #[error("there is no frame type {0:#04x}; is the other side speaking ayt/1?")]
+    #[error(
+        "there is no frame type {kind:#04x}; is the other side speaking {what}?",
+        kind = .0,
+        what = if *.0 == TLS_HANDSHAKE { "TLS, and this one not" } else { "ayt/1" }
+    )]
     UnknownType(u8),
     /// More than is taken at this time.
     #[error("{kind} with a payload of {length} bytes, where {limit} are taken at most")]
@@ -83,6 +90,22 @@ impl FrameError {
         match self {
             Self::Version(_) => Reason::Version,
             _ => Reason::ProtocolError,
+        }
+    }
+
+    /// They are what TLS begins with: a client's handshake, or the alert of a server that
+    /// got no handshake. An alert's record (`15 03 0x 00 02`, RFC 8446, 5.1) reads as a
+    /// BYE of some 200,000 bytes.
+    #[must_use]
+    pub const fn looks_like_tls(&self) -> bool {
+        match self {
+            Self::UnknownType(kind) => *kind == TLS_HANDSHAKE,
+            Self::TooLarge {
+                kind: Kind::Bye,
+                length,
+                ..
+            } => matches!(*length, 0x03_00_00 | 0x03_01_00 | 0x03_02_00 | 0x03_03_00),
+            _ => false,
         }
     }
 

@@ -9,7 +9,9 @@ pub use error::ClientError;
 
 use super::deadline;
 use crate::session::codec::Kind;
-use crate::session::codec::bounds::{MAX_PAYLOAD_DEFAULT, REGISTRATION_DEFAULT, WINDOW_DEFAULT};
+use crate::session::codec::bounds::{
+    LEAST_BEAT_MS_DEFAULT, MAX_PAYLOAD_DEFAULT, REGISTRATION_DEFAULT, WINDOW_DEFAULT,
+};
 use crate::session::frame::{
     Bits128, Challenge, Frame, Hello, Mac, Method, Mode, Proof, Refuse, Welcome,
 };
@@ -32,10 +34,15 @@ pub struct ClientSettings {
     pub window: u32,
     /// From the connection's start to WELCOME, 100 ms to 60 s.
     pub deadline: Duration,
+    /// The shortest beats it goes on with, milliseconds, in either direction; a wish
+    /// of its own that is shorter holds instead. WELCOME may ask for a shorter beat
+    /// than wished, and traffic may be billed, and power scarce.
+    pub least_beat_ms: u32,
 }
 
 impl ClientSettings {
-    /// The defaults of docs/protocol.md: beats of 30 s both ways, 10 s to register.
+    /// The defaults of docs/protocol.md: beats of 30 s both ways and none below 1 s,
+    /// 10 s to register.
     #[must_use]
     pub const fn new(identity: Bytes) -> Self {
         Self {
@@ -46,6 +53,7 @@ impl ClientSettings {
             max_payload: MAX_PAYLOAD_DEFAULT,
             window: WINDOW_DEFAULT,
             deadline: REGISTRATION_DEFAULT,
+            least_beat_ms: LEAST_BEAT_MS_DEFAULT,
         }
     }
 }
@@ -121,6 +129,7 @@ pub struct Client {
     credential: Credential,
     purpose: Purpose,
     deadline: Duration,
+    least_beat_ms: u32,
     state: State,
 }
 
@@ -169,6 +178,7 @@ impl Client {
             credential,
             purpose,
             deadline,
+            least_beat_ms: settings.least_beat_ms,
             state: State::AwaitChallenge,
         };
         Ok((client, frame))
@@ -213,6 +223,7 @@ impl Client {
             (State::AwaitWelcome { transcript, mac }, Frame::Welcome(welcome)) => {
                 self.prove_server(&transcript, mac.as_ref(), welcome)?;
                 self.judge(welcome)?;
+                self.judge_beats(welcome)?;
                 Ok(ClientStep::Registered(*welcome))
             }
             (State::AwaitWelcome { .. }, other) => Err(ClientError::Unexpected {
@@ -289,6 +300,24 @@ impl Client {
             Purpose::Spare if is_of_a_session(welcome) => Err(ClientError::SpareTerms),
             Purpose::Register | Purpose::Spare => Ok(()),
         }
+    }
+
+    /// The server decides the beats; more of them than this client can pay for it need
+    /// not take.
+    fn judge_beats(&self, welcome: &Welcome) -> Result<(), ClientError> {
+        for (wish, asked) in [
+            (self.hello.client_beat_ms, welcome.client_beat_ms),
+            (self.hello.server_beat_ms, welcome.server_beat_ms),
+        ] {
+            let least = match wish {
+                0 => self.least_beat_ms,
+                wish => wish.min(self.least_beat_ms),
+            };
+            if asked > 0 && asked < least {
+                return Err(ClientError::BeatTooShort { asked, least });
+            }
+        }
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::compact::Nanos;
+
 /// How many PINGs are answered in any second, and how many answers wait at most
 /// while nothing can be written. A peer that asks more often, or asks and does
 /// not read, is not answered, and costs no memory.
@@ -18,11 +20,29 @@ pub(super) struct Asking {
     /// A PING waits to be sent.
     wanted: bool,
     /// The last PING sent, and when.
-    sent: Option<([u8; 4], Duration)>,
+    sent: Option<([u8; 4], Nanos)>,
+    /// What the peer asks; none while it does not.
+    asked: Option<Box<Asked>>,
+}
+
+/// What the peer asks.
+#[derive(Debug, Clone, Default)]
+struct Asked {
     /// Answers that wait to be sent.
     pongs: VecDeque<[u8; 4]>,
     /// When the last answers were given, oldest first.
     answered: VecDeque<Duration>,
+}
+
+impl Asked {
+    /// Answers given a second ago are of no interest any more.
+    fn forget(&mut self, now: Duration) {
+        while let Some(&at) = self.answered.front()
+            && now.saturating_sub(at) >= SECOND
+        {
+            self.answered.pop_front();
+        }
+    }
 }
 
 impl Asking {
@@ -41,35 +61,39 @@ impl Asking {
         self.wanted = false;
         let bytes = self.next.to_be_bytes();
         self.next = self.next.wrapping_add(1);
-        self.sent = Some((bytes, now));
+        self.sent = Some((bytes, now.into()));
         Some(bytes)
     }
 
     /// The round trip, where this answers the last PING.
     pub(super) fn handle_pong(&mut self, now: Duration, bytes: [u8; 4]) -> Option<Duration> {
         let (_, at) = self.sent.take_if(|(sent, _)| *sent == bytes)?;
-        Some(now.saturating_sub(at))
+        Some(now.saturating_sub(at.get()))
     }
 
     pub(super) fn handle_ping(&mut self, now: Duration, bytes: [u8; 4]) {
-        while self
-            .answered
-            .front()
-            .is_some_and(|&at| now.saturating_sub(at) >= SECOND)
-        {
-            self.answered.pop_front();
-        }
-        if self.answered.len() < PONGS && self.pongs.len() < PONGS {
-            self.answered.push_back(now);
-            self.pongs.push_back(bytes);
+        let asked = self.asked.get_or_insert_default();
+        asked.forget(now);
+        if asked.answered.len() < PONGS && asked.pongs.len() < PONGS {
+            asked.answered.push_back(now);
+            asked.pongs.push_back(bytes);
         }
     }
 
     pub(super) fn poll_pong(&mut self) -> Option<[u8; 4]> {
-        self.pongs.pop_front()
+        self.asked.as_mut()?.pongs.pop_front()
     }
 
     pub(super) fn has_pong(&self) -> bool {
-        !self.pongs.is_empty()
+        let asked = self.asked.as_ref();
+        asked.is_some_and(|asked| !asked.pongs.is_empty())
+    }
+
+    /// Gives back the memory of what is of no interest any more.
+    pub(super) fn rest(&mut self, now: Duration) {
+        self.asked.take_if(|asked| {
+            asked.forget(now);
+            asked.answered.is_empty() && asked.pongs.is_empty()
+        });
     }
 }

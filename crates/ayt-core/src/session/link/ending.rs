@@ -21,7 +21,12 @@ pub enum Trigger {
     /// The peer broke the protocol.
     Violation(Violation),
     /// The peer said BYE.
-    PeerBye(Bye),
+    PeerBye {
+        /// What it said.
+        bye: Bye,
+        /// The last message that came from it.
+        received: u64,
+    },
     /// The peer closed without BYE.
     PeerFin,
     /// The transport failed, as the driver has found (RST, a timeout of the
@@ -55,6 +60,10 @@ pub struct End {
     pub retry: Option<Retry>,
     /// For a person: what BYE said, or what the peer did wrong; may be empty.
     pub text: String,
+    /// How many messages the peer had sent by its BYE that never came here: they were
+    /// lost with an earlier connection and not sent again. Where the session ends they
+    /// are lost for good; 0 where the peer said no BYE.
+    pub missing: u64,
 }
 
 impl Reason {
@@ -88,6 +97,7 @@ impl End {
             by_peer: false,
             retry: None,
             text: String::new(),
+            missing: 0,
         };
         match trigger {
             Trigger::Silence => Self {
@@ -101,7 +111,7 @@ impl End {
                 text: violation.to_string(),
                 ..silent(Cause::ProtocolError, Fate::Stays)
             },
-            Trigger::PeerBye(bye) => Self {
+            Trigger::PeerBye { bye, received } => Self {
                 cause: match bye.reason {
                     Reason::Superseded => Cause::Superseded,
                     Reason::HeartbeatMissed => Cause::HeartbeatMissed,
@@ -121,6 +131,7 @@ impl End {
                 by_peer: true,
                 retry: Some(bye.retry),
                 text: bye.text,
+                missing: bye.last.saturating_sub(received),
             },
             Trigger::PeerFin => silent(Cause::PeerClosed, Fate::Stays),
             Trigger::Transport(cause) => silent(cause, Fate::Stays),
@@ -139,6 +150,7 @@ impl End {
                 by_peer: false,
                 retry: Some(retry),
                 text,
+                missing: 0,
             },
             Trigger::Moved => silent(Cause::Superseded, Fate::Stays),
         }

@@ -102,7 +102,7 @@ impl<D: Detector> Link<D> {
             return Err(Violation::WrongLast { last, received });
         }
         self.inn = In::Bye;
-        self.decide(now, Trigger::PeerBye(bye));
+        self.decide(now, Trigger::PeerBye { bye, received });
         if matches!(self.out, Out::Finishing { .. }) {
             self.out = Out::Open;
         }

@@ -10,6 +10,7 @@ use super::frame::{Bye, Reason, Retry};
 use super::traffic::{Offer, OfferError, Traffic};
 use super::violation::Violation;
 use crate::cause::Cause;
+use crate::compact::Nanos;
 use crate::detectors::Detector;
 
 mod asking;
@@ -27,6 +28,7 @@ pub use terms::{Event, Terms};
 pub use timer::Timer;
 
 use asking::Asking;
+use terms::Packed;
 
 /// This side's direction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,7 @@ enum Out {
     /// BYE follows when everything is acknowledged.
     Finishing { reason: Reason, retry: Retry },
     /// BYE waits to be sent, after what is to be acknowledged.
-    Bye(Bye),
+    Bye(Box<Bye>),
     /// Nothing is sent any more.
     Shut,
 }
@@ -99,7 +101,7 @@ enum In {
 /// ```
 #[derive(Debug)]
 pub struct Link<D> {
-    terms: Terms,
+    terms: Packed,
     /// `None` where the peer has promised nothing.
     detector: Option<D>,
     traffic: Traffic,
@@ -112,7 +114,7 @@ pub struct Link<D> {
     /// An acknowledgement is due and waits to be sent.
     ack_waits: bool,
     suspect: bool,
-    end: Option<End>,
+    end: Option<Box<End>>,
     closed: bool,
     events: VecDeque<Event>,
 }
@@ -124,7 +126,7 @@ impl<D: Detector> Link<D> {
     #[must_use]
     pub fn new(now: Duration, terms: Terms, detector: Option<D>, traffic: Traffic) -> Self {
         let mut link = Self {
-            terms,
+            terms: terms.into(),
             detector,
             out: Out::Open,
             inn: In::Open,
@@ -182,8 +184,8 @@ impl<D: Detector> Link<D> {
 
     /// Why it ends, once that is decided.
     #[must_use]
-    pub const fn ending(&self) -> Option<&End> {
-        self.end.as_ref()
+    pub fn ending(&self) -> Option<&End> {
+        self.end.as_deref()
     }
 
     /// The program sends a message.
@@ -221,7 +223,7 @@ impl<D: Detector> Link<D> {
         }
         if matches!(self.out, Out::Open | Out::Finishing { .. }) && self.end.is_none() {
             self.out = Out::Finishing { reason, retry };
-            let bound = now.saturating_add(self.terms.finish);
+            let bound = after(now, self.terms.finish);
             self.timers.finish.get_or_insert(bound);
         }
         self.settle(now);
@@ -260,12 +262,12 @@ impl<D: Detector> Link<D> {
         }
         let end = End::of(trigger);
         if let (Some(reason), false) = (end.reason, end.by_peer) {
-            self.out = Out::Bye(Bye {
+            self.out = Out::Bye(Box::new(Bye {
                 reason,
                 retry: end.retry.unwrap_or(Retry::After(0)),
                 last: self.traffic.numbers().sent,
                 text: shorten(&end.text, 200),
-            });
+            }));
         }
         if end.fate == Fate::Ends {
             self.traffic.set_ending();
@@ -273,9 +275,9 @@ impl<D: Detector> Link<D> {
         self.timers.finish = None;
         self.timers.ask = None;
         self.suspect = false;
-        self.timers.drain = Some(now.saturating_add(self.terms.drain));
+        self.timers.drain = Some(after(now, self.terms.drain));
         self.events.push_back(Event::Ending(end.clone()));
-        self.end = Some(end);
+        self.end = Some(Box::new(end));
     }
 
     /// The peer broke the protocol.
@@ -294,8 +296,8 @@ impl<D: Detector> Link<D> {
         self.timers = timer::Set::default();
         let end = self
             .end
-            .get_or_insert_with(|| End::of(Trigger::Transport(Cause::LocalClose)));
-        self.events.push_back(Event::Closed(end.clone()));
+            .get_or_insert_with(|| Box::new(End::of(Trigger::Transport(Cause::LocalClose))));
+        self.events.push_back(Event::Closed(End::clone(end)));
     }
 
     /// Goes on to the next phase wherever its condition is met.
@@ -330,6 +332,11 @@ impl<D: Detector> Link<D> {
             self.close();
         }
     }
+}
+
+/// That much later.
+const fn after(now: Duration, span: Nanos) -> Nanos {
+    Nanos::new(now.saturating_add(span.get()))
 }
 
 /// At most `max` bytes of a text, cut between characters.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::End;
+use crate::compact::Nanos;
 
 /// What was agreed for a connection, and the bounds this side keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +17,8 @@ pub struct Terms {
     /// How long what the peer had in flight is read after the end was decided: 0
     /// to 60 s, default 5 s.
     pub drain: Duration,
-    /// How long [`Link::end`](super::Link::end) waits for acknowledgements, default 30 s.
+    /// How long [`Link::end`](super::Link::end) waits for acknowledgements: 0 to
+    /// 1 h, default 30 s.
     pub finish: Duration,
 }
 
@@ -28,6 +30,28 @@ impl Default for Terms {
             peer_is_one_way: false,
             drain: Duration::from_secs(5),
             finish: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The same as a link keeps it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packed {
+    pub(super) own_beat: Option<Nanos>,
+    pub(super) challenge: Nanos,
+    pub(super) drain: Nanos,
+    pub(super) finish: Nanos,
+    pub(super) peer_is_one_way: bool,
+}
+
+impl From<Terms> for Packed {
+    fn from(terms: Terms) -> Self {
+        Self {
+            own_beat: Nanos::of(terms.own_beat),
+            challenge: terms.challenge.into(),
+            drain: terms.drain.into(),
+            finish: terms.finish.into(),
+            peer_is_one_way: terms.peer_is_one_way,
         }
     }
 }

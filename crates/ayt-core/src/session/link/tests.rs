@@ -311,3 +311,31 @@ fn a_one_way_peer_answers_for_itself_while_its_heartbeat_is_not_overdue() {
             .any(|f| matches!(f, Frame::Ping(_)))
     );
 }
+
+#[test]
+fn a_shorter_beat_holds_at_once_and_a_longer_one_from_the_next_on() {
+    let promised = Some(T(10_000));
+    let terms = Terms {
+        own_beat: promised,
+        ..terms()
+    };
+    let traffic = Traffic::new(Config::default());
+    let mut link = Link::<Counting>::new(T(0), terms, None, traffic);
+    assert_eq!(link.deadline(Timer::Beat), Some(T(9_000)));
+    link.set_own_beat(T(1_000), Some(T(2_000)));
+    assert_eq!(link.deadline(Timer::Beat), Some(T(2_800)));
+    link.handle_timeout(T(2_800));
+    assert_eq!(frames(&mut link, 2_800), [Frame::Beat]);
+    assert_eq!(link.deadline(Timer::Beat), Some(T(4_600)));
+    // The one that is due comes no later.
+    link.set_own_beat(T(3_000), promised);
+    assert_eq!(link.deadline(Timer::Beat), Some(T(4_600)));
+    link.handle_timeout(T(4_600));
+    assert_eq!(frames(&mut link, 4_600), [Frame::Beat]);
+    assert_eq!(link.deadline(Timer::Beat), Some(T(13_600)));
+    // None at all, and again.
+    link.set_own_beat(T(5_000), None);
+    assert_eq!(link.deadline(Timer::Beat), None);
+    link.set_own_beat(T(6_000), Some(T(1_000)));
+    assert_eq!(link.deadline(Timer::Beat), Some(T(6_900)));
+}

@@ -1,6 +1,6 @@
 //! The timers of one connection.
 
-use std::time::Duration;
+use crate::compact::Nanos;
 
 /// Every timer a connection owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,10 +37,10 @@ impl Timer {
 /// detector and [`Timer::Acknowledge`] to the traffic.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Set {
-    pub(super) beat: Option<Duration>,
-    pub(super) ask: Option<Duration>,
-    pub(super) finish: Option<Duration>,
-    pub(super) drain: Option<Duration>,
+    pub(super) beat: Option<Nanos>,
+    pub(super) ask: Option<Nanos>,
+    pub(super) finish: Option<Nanos>,
+    pub(super) drain: Option<Nanos>,
     /// The drain timer was late once: it has been given its second time.
     pub(super) drain_was_late: bool,
 }

@@ -1,8 +1,10 @@
 //! What happens when time passes.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Event, In, Link, Out, Timer, Trigger};
+use super::{Event, In, Link, Out, Timer, Trigger, after};
+use crate::compact::Nanos;
 use crate::detectors::{Detector, Judgement};
 
 impl<D: Detector> Link<D> {
@@ -24,15 +26,15 @@ impl<D: Detector> Link<D> {
         match timer {
             Timer::Detect if self.end.is_none() => self.detector.as_ref()?.next_deadline(),
             Timer::Detect => None,
-            Timer::Beat if self.sends_beats() => self.timers.beat,
+            Timer::Beat if self.sends_beats() => self.timers.beat.map(Nanos::get),
             Timer::Beat => None,
             Timer::Acknowledge if self.sends_beats() && !self.ack_waits => {
                 self.traffic.ack_deadline()
             }
             Timer::Acknowledge => None,
-            Timer::Ask => self.timers.ask,
-            Timer::Finish => self.timers.finish,
-            Timer::Drain => self.timers.drain,
+            Timer::Ask => self.timers.ask.map(Nanos::get),
+            Timer::Finish => self.timers.finish.map(Nanos::get),
+            Timer::Drain => self.timers.drain.map(Nanos::get),
         }
     }
 
@@ -54,12 +56,13 @@ impl<D: Detector> Link<D> {
             Timer::Beat => {
                 self.timers.beat = None;
                 self.beat_waits = true;
+                self.rest(now);
             }
             Timer::Acknowledge => self.ack_waits = true,
-            Timer::Ask if late > self.terms.challenge => {
+            Timer::Ask if late > self.terms.challenge.get() => {
                 // This side was held up, and the answer may have come meanwhile:
                 // read first.
-                self.timers.ask = Some(now.saturating_add(self.terms.challenge));
+                self.timers.ask = Some(after(now, self.terms.challenge));
                 self.events.push_back(Event::Late(late));
             }
             Timer::Ask => {
@@ -70,8 +73,8 @@ impl<D: Detector> Link<D> {
                 self.timers.finish = None;
                 self.give_up_finishing(now);
             }
-            Timer::Drain if late > self.terms.drain && !self.timers.drain_was_late => {
-                self.timers.drain = Some(now.saturating_add(self.terms.drain));
+            Timer::Drain if late > self.terms.drain.get() && !self.timers.drain_was_late => {
+                self.timers.drain = Some(after(now, self.terms.drain));
                 self.timers.drain_was_late = true;
                 self.events.push_back(Event::Late(late));
             }
@@ -132,7 +135,7 @@ impl<D: Detector> Link<D> {
         } else {
             self.asking.want_ping();
         }
-        let until = now.saturating_add(self.terms.challenge);
+        let until = after(now, self.terms.challenge);
         self.timers.ask.get_or_insert(until);
     }
 
@@ -151,18 +154,41 @@ impl<D: Detector> Link<D> {
         self.suspect = false;
     }
 
+    /// From now on this side is silent for no longer than this: for a path that forgets
+    /// what is idle for longer. It may be shorter than what was promised, and never
+    /// longer. The heartbeat that is due next comes no later for it.
+    pub fn set_own_beat(&mut self, now: Duration, beat: Option<Duration>) {
+        self.terms.own_beat = Nanos::of(beat);
+        let next = beat.map(|beat| due(now, beat));
+        self.timers.beat = match (self.timers.beat, next) {
+            (Some(set), Some(next)) => Some(set.min(next)),
+            (_, next) => next,
+        };
+    }
+
     /// Something was sent: the promise is kept from here on. The heartbeat goes
     /// out a tenth of the beat before it must, so that a timer that is a little
     /// late, or a way that is a little slow, does not break the promise.
     pub(super) fn sent_something(&mut self, now: Duration) {
         self.beat_waits = false;
-        self.timers.beat = self
-            .terms
-            .own_beat
-            .map(|beat| now.saturating_add(beat - beat / 10));
+        self.timers.beat = self.terms.own_beat.map(|beat| due(now, beat.get()));
+    }
+
+    /// Nothing was sent for a whole beat: what was busy gives back its memory.
+    fn rest(&mut self, now: Duration) {
+        self.traffic.rest();
+        self.asking.rest(now);
+        if self.events.is_empty() {
+            self.events = VecDeque::new();
+        }
     }
 
     fn sends_beats(&self) -> bool {
         self.inn == In::Open && matches!(self.out, Out::Open | Out::Finishing { .. })
     }
+}
+
+/// When to send a heartbeat after something else was sent.
+fn due(now: Duration, beat: Duration) -> Nanos {
+    Nanos::new(now.saturating_add(beat - beat / 10))
 }

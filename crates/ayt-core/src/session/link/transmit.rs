@@ -35,7 +35,7 @@ impl<D: Detector> Link<D> {
                 }
                 self.out = Out::Shut;
                 self.events.push_back(Event::HalfClose);
-                return Some(Frame::Bye(bye));
+                return Some(Frame::Bye(*bye));
             }
             Out::Open | Out::Finishing { .. } => {}
         }

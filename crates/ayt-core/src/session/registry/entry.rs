@@ -19,8 +19,8 @@ pub(super) enum Kind {
 #[derive(Debug, Clone)]
 pub(super) struct Entry<T> {
     pub(super) session: Option<Session<T>>,
-    pub(super) drain: Option<Drain<T>>,
-    pub(super) waiting: Option<Waiting>,
+    pub(super) drain: Option<Box<Drain<T>>>,
+    pub(super) waiting: Option<Box<Waiting>>,
     pub(super) spare: Option<Conn>,
     pub(super) flaps: Flaps,
 }
@@ -40,7 +40,7 @@ pub(super) struct Session<T> {
 pub(super) enum Place {
     /// Connected.
     Live(Conn),
-    /// Not connected, since then.
+    /// Not connected, since then; in the time that counts for it.
     Parked {
         since: Duration,
         /// What it is counted with.

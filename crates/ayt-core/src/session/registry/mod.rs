@@ -10,6 +10,7 @@ use super::frame::{Reason, Retry};
 
 mod entry;
 mod flaps;
+mod hold_ups;
 mod parting;
 mod register;
 mod remembered;
@@ -22,11 +23,12 @@ mod values;
 pub use flaps::FlapLimit;
 pub use store::{EpochStore, Memory};
 pub use values::{
-    Answer, Claim, Config, Conn, Decision, Displaced, Event, Held, NewSession, Over, Policy,
-    Refusal, Resumed, Secret, Stale, Taken, Wish,
+    Answer, Claim, Config, Conn, Decision, Displaced, Event, Held, InsteadOf, NewSession, Over,
+    Policy, Refusal, Resumed, Secret, Stale, Taken, Wish,
 };
 
 use entry::{Drain, Entry, Kind, Place, Session, Waiting};
+use hold_ups::HoldUps;
 use remembered::{Gone, Remembered};
 
 /// The identities of one server.
@@ -68,11 +70,14 @@ pub struct Registry<T, E = Memory> {
     store: E,
     /// The largest epoch given.
     last_epoch: u64,
-    entries: HashMap<Bytes, Entry<T>>,
-    remembered: Remembered,
-    /// Sessions that wait to be resumed, by when they began to.
+    /// Boxed: a table has room for up to twice of what is in it.
+    entries: HashMap<Bytes, Box<Entry<T>>>,
+    remembered: Remembered<T>,
+    /// Sessions that wait to be resumed, by when they began to, in the time of
+    /// [`HoldUps::counted`].
     parked: BTreeSet<(Duration, Bytes)>,
     parked_cost: u64,
+    hold_ups: HoldUps,
     /// When a drain, and when a wait for an answer, is over.
     timers: BTreeSet<(Duration, Kind, Bytes)>,
     events: VecDeque<Event<T>>,
@@ -113,14 +118,15 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
     pub fn new(config: Config, store: E, last_epoch: u64) -> Self {
         Self {
             remembered: Remembered::new(config.most_remembered),
-            config,
             store,
             last_epoch,
             entries: HashMap::new(),
             parked: BTreeSet::new(),
             parked_cost: 0,
+            hold_ups: HoldUps::new(config.resume_for),
             timers: BTreeSet::new(),
             events: VecDeque::new(),
+            config,
         }
     }
 
@@ -150,7 +156,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         Connections {
             live: entry.live(),
             drain: dying.or(drain),
-            waiting: entry.waiting.map(|waiting| waiting.conn),
+            waiting: entry.waiting.as_ref().map(|waiting| waiting.conn),
             spare: entry.spare,
         }
     }
@@ -207,7 +213,11 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
 
     /// Forgets an identity of which nothing is left.
     fn prune(&mut self, identity: &Bytes) {
-        if self.entries.get(identity).is_some_and(Entry::is_empty) {
+        if self
+            .entries
+            .get(identity)
+            .is_some_and(|entry| entry.is_empty())
+        {
             self.entries.remove(identity);
             let epoch = self.store.epoch(identity);
             self.store.forget(identity, epoch);
@@ -235,10 +245,13 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
     ) -> Option<Displaced<T>> {
         self.unpark(identity, session.place);
         let numbers = session.handle.numbers();
+        let is_read = draining.is_none() && session.handle.all_handed_over();
         let gone = Gone {
             name: session.name,
+            epoch: session.epoch,
             secrets: [Some(session.secret), session.previous],
             numbers,
+            handle: (!is_read).then(|| session.handle.clone()),
         };
         self.remembered.insert(identity, gone);
         self.events.push_back(Event::Over {
@@ -248,18 +261,18 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             numbers,
             handle: session.handle.clone(),
         });
-        if draining.is_none() && session.handle.all_handed_over() {
+        if is_read {
             return None;
         }
         let until = now.saturating_add(self.config.drain);
         let entry = self.entries.entry(identity.clone()).or_default();
-        let before = entry.drain.replace(Drain {
+        let before = entry.drain.replace(Box::new(Drain {
             epoch: session.epoch,
             conn: draining,
             handle: session.handle,
             until,
             was_late: false,
-        });
+        }));
         self.timers.insert((until, Kind::Drain, identity.clone()));
         let before = before?;
         if before.until != until {

@@ -55,6 +55,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
     /// `false` where it was not being drained any more: nothing has happened.
     pub fn drained(&mut self, now: Duration, identity: &Bytes, epoch: u64) -> bool {
         self.handle_timeout(now);
+        self.remembered.all_read(identity, epoch);
         let Some(entry) = self.entries.get_mut(identity) else {
             return false;
         };
@@ -119,20 +120,26 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
     /// When to call [`Self::handle_timeout`]; `None` where nothing is due ever.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        let expiry = self
-            .parked
-            .first()
-            .map(|(since, _)| since.saturating_add(self.config.resume_for));
+        let expiry = self.parked.first().map(|(since, _)| {
+            self.hold_ups
+                .look(since.saturating_add(self.config.resume_for))
+        });
         let timer = self.timers.first().map(|(at, _, _)| *at);
         [expiry, timer].into_iter().flatten().min()
     }
 
     /// Time has come. Every call that is given `now` does this first.
+    ///
+    /// Where it comes late, this side was held up (stopped, swapped out, its machine
+    /// asleep), and with it everybody who wanted to come back. That time does not count
+    /// for the sessions that wait: they are not over for a fault of this side.
     pub fn handle_timeout(&mut self, now: Duration) {
+        let due = self.next_deadline();
+        let counted = self.hold_ups.called(now, due);
         while let Some((_, identity)) = self
             .parked
             .first()
-            .filter(|(since, _)| now >= since.saturating_add(self.config.resume_for))
+            .filter(|(since, _)| counted >= since.saturating_add(self.config.resume_for))
         {
             let identity = identity.clone();
             self.expire(now, &identity, Over::Expired);
@@ -157,11 +164,8 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             return;
         };
         let cost = session.handle.cost();
-        session.place = Place::Parked {
-            since: now,
-            cost,
-            dying,
-        };
+        let since = self.hold_ups.counted(now);
+        session.place = Place::Parked { since, cost, dying };
         // Only one connection is read that is not live. What the older one has
         // brought is still handed over first.
         if dying.is_some()
@@ -170,7 +174,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         {
             self.events.push_back(Event::Cut(conn));
         }
-        self.parked.insert((now, identity.clone()));
+        self.parked.insert((since, identity.clone()));
         self.parked_cost += cost;
     }
 

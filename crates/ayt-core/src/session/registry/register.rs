@@ -14,7 +14,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
     /// A connection that has proved its identity wants a new session.
     pub fn register(&mut self, now: Duration, identity: &Bytes, conn: Conn) -> Decision {
         self.handle_timeout(now);
-        let live = self.entries.get(identity).and_then(super::Entry::live);
+        let live = self.entries.get(identity).and_then(|entry| entry.live());
         let Some((older, epoch)) = live else {
             return Decision::Take(self.claim(identity, conn));
         };
@@ -72,6 +72,11 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         self.handle_timeout(now);
         let identity = claim.identity.clone();
         let epoch = self.advance(&claim)?;
+        // Before the older one is over: its numbers are remembered then.
+        let known = new
+            .instead_of
+            .and_then(|lost| self.settle(&identity, &lost))
+            .map(|numbers| numbers.handed_over);
         let entry = self.entries.entry(identity.clone()).or_default();
         let older = entry.session.replace(Session {
             name: new.name,
@@ -104,6 +109,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             superseded,
             displaced,
             held,
+            known,
         })
     }
 
@@ -159,15 +165,15 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         // its own timer was late. Should it not tell, the older one stays.
         let until = now.saturating_add(self.config.challenge * 3);
         let entry = self.entries.entry(identity.clone()).or_default();
-        let before = entry.waiting.map(|waiting| (waiting.conn, in_use));
+        let before = entry.waiting.as_ref().map(|waiting| (waiting.conn, in_use));
         if let Some(waiting) = &mut entry.waiting {
             waiting.conn = conn;
         } else {
-            entry.waiting = Some(Waiting {
+            entry.waiting = Some(Box::new(Waiting {
                 conn,
                 asked: epoch,
                 until,
-            });
+            }));
             self.timers.insert((until, Kind::Verify, identity.clone()));
         }
         Decision::Verify {

@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::values::Proven;
 use super::{
-    Answer, Claim, Conn, Decision, EpochStore, Event, Held, Place, Refusal, Registry, Resumed,
-    Secret, Stale, Wish,
+    Answer, Claim, Conn, Decision, EpochStore, Event, Held, InsteadOf, Place, Refusal, Registry,
+    Resumed, Secret, Stale, Wish,
 };
 use crate::session::frame::{Bits128, Reason, Retry};
 use crate::session::handshake::ResumeSecrets;
@@ -49,29 +49,18 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
                 claim.resume = Some((wish.session, proven));
                 return Answer::Go(claim);
             }
-            let numbers = handle.numbers();
-            self.settle(identity, wish, numbers);
             // It is the same device, so there is nothing for a policy to decide.
-            let decision = match self.flapping(now, identity) {
+            return Answer::Fresh(match self.flapping(now, identity) {
                 Some(refusal) => Decision::Refuse(refusal),
                 None => Decision::Take(claim),
-            };
-            let known = Some(numbers.handed_over);
-            return Answer::Fresh { known, decision };
+            });
         }
-        let known = match self.remembered.get(identity, &wish.session) {
-            Some(gone) if proven(&gone.secrets, wish).is_none() => {
-                return Answer::Refuse(NOT_AUTHORISED);
-            }
-            Some(gone) => {
-                let numbers = gone.numbers;
-                self.settle(identity, wish, numbers);
-                Some(numbers.handed_over)
-            }
-            None => None,
-        };
-        let decision = self.register(now, identity, conn);
-        Answer::Fresh { known, decision }
+        if let Some(gone) = self.remembered.get(identity, &wish.session)
+            && proven(&gone.secrets, wish).is_none()
+        {
+            return Answer::Refuse(NOT_AUTHORISED);
+        }
+        Answer::Fresh(self.register(now, identity, conn))
     }
 
     /// Resumes, in one step: compares and sets the epoch, and replaces the secret.
@@ -165,12 +154,24 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         Some(secrets)
     }
 
-    fn settle(&mut self, identity: &Bytes, wish: &Wish<'_>, numbers: Numbers) {
+    /// A session that could not be resumed has a successor: where it stands for good,
+    /// if it is known.
+    pub(super) fn settle(&mut self, identity: &Bytes, lost: &InsteadOf) -> Option<Numbers> {
+        let current = self
+            .entries
+            .get(identity)
+            .and_then(|entry| entry.session.as_ref())
+            .filter(|session| session.name == lost.session);
+        let numbers = match current {
+            Some(session) => session.handle.settle(),
+            None => self.remembered.settle(identity, &lost.session)?,
+        };
         self.events.push_back(Event::Settled {
             identity: identity.clone(),
-            peer_received: wish.received,
+            peer_received: lost.received,
             numbers,
         });
+        Some(numbers)
     }
 }
 

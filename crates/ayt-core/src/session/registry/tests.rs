@@ -6,6 +6,7 @@ use crate::session::frame::Bits128;
 use crate::session::link::Fate;
 use crate::session::traffic::{Accepts, CannotResume, Numbers};
 
+mod held_up;
 mod resuming;
 mod shared;
 
@@ -39,6 +40,11 @@ impl Held for Fake {
         let numbers = self.numbers();
         numbers.handed_over == numbers.received
     }
+    fn settle(&self) -> Numbers {
+        let mut state = self.0.borrow_mut();
+        state.numbers.received = state.numbers.handed_over;
+        state.numbers
+    }
     fn may_resume(&self, received: u64, _: Accepts) -> Result<(), CannotResume> {
         let sent = self.numbers().sent;
         if received > sent {
@@ -68,7 +74,28 @@ fn new(name: u8) -> NewSession<Fake> {
         name: [name; 16],
         secret: Secret([name + 100; 16]),
         handle: Fake::default(),
+        instead_of: None,
     }
+}
+
+/// The same for a client that wanted to resume another.
+fn new_instead_of(name: u8, old: u8) -> NewSession<Fake> {
+    let instead_of = InsteadOf {
+        session: [old; 16],
+        received: 0,
+    };
+    NewSession {
+        instead_of: Some(instead_of),
+        ..new(name)
+    }
+}
+
+/// Time passes, and whatever is due is done when it is.
+fn pass(registry: &mut Registry<Fake>, until: Duration) {
+    while let Some(at) = registry.next_deadline().filter(|at| *at <= until) {
+        registry.handle_timeout(at);
+    }
+    registry.handle_timeout(until);
 }
 
 fn take(decision: Decision) -> Claim {

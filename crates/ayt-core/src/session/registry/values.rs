@@ -98,6 +98,11 @@ pub trait Held: Clone {
     /// Everything that came in was handed over.
     fn all_handed_over(&self) -> bool;
 
+    /// It cannot go on, and its client is told up to where it was handed over: what
+    /// came in beyond that, or still comes, is never handed over, since the client
+    /// may send it again. Gives where it stands for good.
+    fn settle(&self) -> Numbers;
+
     /// Whether a client can go on that stands at `received` and takes `accepts`.
     ///
     /// # Errors
@@ -197,14 +202,9 @@ impl std::fmt::Debug for Wish<'_> {
 pub enum Answer {
     /// It goes on: commit the resume.
     Go(Claim),
-    /// It cannot go on. A new session instead, if the decision allows one.
-    Fresh {
-        /// Up to where the old session's messages were handed over here, where
-        /// that is still known: WELCOME tells it.
-        known: Option<u64>,
-        /// What becomes of the connection.
-        decision: Decision,
-    },
+    /// It cannot go on. A new session instead, if the decision allows one; with
+    /// [`NewSession::instead_of`].
+    Fresh(Decision),
     /// The proof is wrong. Nothing was touched.
     Refuse(Refusal),
 }
@@ -218,6 +218,18 @@ pub struct NewSession<T> {
     pub secret: Secret,
     /// The driver's handle.
     pub handle: T,
+    /// The session that its client wanted to resume, with a right proof, and could
+    /// not.
+    pub instead_of: Option<InsteadOf>,
+}
+
+/// A session that its client could not resume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InsteadOf {
+    /// Its name.
+    pub session: Bits128,
+    /// Up to where the client was handed over its messages, as PROOF said.
+    pub received: u64,
 }
 
 /// An older connection whose drain is over before its time.
@@ -243,6 +255,9 @@ pub struct Taken<T> {
     pub displaced: Option<Displaced<T>>,
     /// Hold the new session's messages back until [`Event::Released`].
     pub held: bool,
+    /// Up to where the session that could not be resumed was handed over here, where
+    /// that is known: WELCOME tells it. Nothing of it is handed over from here on.
+    pub known: Option<u64>,
 }
 
 /// A resume is done.
@@ -301,8 +316,9 @@ pub enum Event<T> {
         /// acknowledged be had back.
         handle: T,
     },
-    /// A client came back to a session that is over, and said where it stood: of
-    /// this side's messages those up to `peer_received` did arrive.
+    /// A client came back to a session that is over, was registered with a new one,
+    /// and said where it stood: of this side's messages those up to `peer_received`
+    /// did arrive. What it had sent is settled as well: see [`Taken::known`].
     Settled {
         /// Whose.
         identity: Bytes,

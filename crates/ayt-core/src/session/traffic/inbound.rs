@@ -1,11 +1,13 @@
 //! What comes in: each message once, in order, acknowledged when it is done with.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::{Accepts, cost};
+use crate::compact::Nanos;
 use crate::session::violation::Violation;
 
 #[derive(Debug, Clone)]
@@ -16,15 +18,17 @@ pub(super) struct Inbound {
     /// The last message that came in.
     received: u64,
     /// The cost of the message the program has in hand, if it has one.
-    in_hand: Option<u64>,
+    in_hand: Option<NonZeroU64>,
     /// Every message up to this one is done with.
     done: u64,
     /// The cost of those done with since the last acknowledgement.
     done_cost: u64,
     /// When the first of those was done with.
-    waiting_since: Option<Duration>,
+    waiting_since: Option<Nanos>,
     /// Nothing is given out: an older session is still being read.
     held: bool,
+    /// Nothing is given out any more: the other side was told what was.
+    settled: bool,
 }
 
 impl Inbound {
@@ -38,6 +42,7 @@ impl Inbound {
             done_cost: 0,
             waiting_since: None,
             held: false,
+            settled: false,
         }
     }
 
@@ -53,8 +58,8 @@ impl Inbound {
         self.queue_cost
     }
 
-    pub(super) const fn waiting_since(&self) -> Option<Duration> {
-        self.waiting_since
+    pub(super) fn waiting_since(&self) -> Option<Duration> {
+        self.waiting_since.map(Nanos::get)
     }
 
     pub(super) const fn set_held(&mut self, held: bool) {
@@ -89,13 +94,17 @@ impl Inbound {
                 came: seq,
             });
         }
+        if self.settled {
+            self.received = seq;
+            return Ok(());
+        }
         let (len, max) = (message.len(), own.longest_message());
         if len > max {
             return Err(Violation::TooLong { seq, len, max });
         }
         // The peer knows at most the acknowledgements that were sent, so what it
         // counts is at least this.
-        let before = self.queue_cost + self.in_hand.unwrap_or(0) + self.done_cost;
+        let before = self.queue_cost + self.in_hand.map_or(0, NonZeroU64::get) + self.done_cost;
         let held = before + cost(len);
         if before > 0 && held > u64::from(own.window) {
             let window = own.window;
@@ -110,8 +119,8 @@ impl Inbound {
     pub(super) fn done(&mut self, now: Duration) {
         if let Some(cost) = self.in_hand.take() {
             self.done += 1;
-            self.done_cost += cost;
-            self.waiting_since.get_or_insert(now);
+            self.done_cost += cost.get();
+            self.waiting_since.get_or_insert(now.into());
         }
     }
 
@@ -123,11 +132,27 @@ impl Inbound {
         let message = self.queue.pop_front()?;
         let cost = cost(message.len());
         self.queue_cost -= cost;
-        self.in_hand = Some(cost);
+        // Never zero: `OVERHEAD` is in it.
+        self.in_hand = NonZeroU64::new(cost);
         if self.queue.is_empty() && self.queue.capacity() > 64 {
             self.queue = VecDeque::new();
         }
         Some(message)
+    }
+
+    /// Gives back the room of what was taken.
+    pub(super) fn rest(&mut self) {
+        if self.queue.is_empty() {
+            self.queue = VecDeque::new();
+        }
+    }
+
+    /// What came and was not done with is dropped, as is what still comes: the
+    /// other side is told that it did not arrive.
+    pub(super) fn settle(&mut self) {
+        self.settled = true;
+        self.queue = VecDeque::new();
+        (self.queue_cost, self.in_hand) = (0, None);
     }
 
     /// The number for an acknowledgement that is sent now.

@@ -183,6 +183,15 @@ impl Traffic {
         self.inbound.set_held(false);
     }
 
+    /// The session cannot be resumed, and the other side is told up to where its
+    /// messages were handed over. What came beyond that is dropped, and what still
+    /// comes, for it may be sent again; a message in hand counts as not handed over.
+    /// Gives the final numbers.
+    pub fn settle(&mut self) -> Numbers {
+        self.inbound.settle();
+        self.numbers()
+    }
+
     /// The number to put into PROOF or WELCOME. Counts as an acknowledgement
     /// that was sent.
     pub fn announce(&mut self) -> u64 {
@@ -269,6 +278,12 @@ impl Traffic {
     pub fn poll_ack(&mut self) -> Option<u64> {
         self.inbound.waiting_since()?;
         Some(self.inbound.acknowledge())
+    }
+
+    /// Nothing happens for a while: gives back the memory of queues that are empty.
+    pub fn rest(&mut self) {
+        self.inbound.rest();
+        self.outbound.rest();
     }
 
     /// The messages that were never acknowledged, in order, with the number of

@@ -93,6 +93,13 @@ impl Outbound {
         }
     }
 
+    /// Gives back the room of what was acknowledged.
+    pub(super) fn rest(&mut self) {
+        if self.kept.is_empty() {
+            self.kept = VecDeque::new();
+        }
+    }
+
     /// The peer stands at `received`, which has been checked.
     pub(super) fn resume(&mut self, received: u64) {
         // Checked by the caller to be no more than was sent.

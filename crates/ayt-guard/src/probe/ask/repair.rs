@@ -14,6 +14,7 @@ use super::super::{Probe, answers, holders};
 use super::{Asking, intent};
 use crate::clock::Clock;
 use crate::collect::why;
+use crate::spread::threads;
 
 /// Connections that a thread asks under one lock.
 const BATCH: usize = 64;
@@ -23,10 +24,7 @@ const ALONE: usize = 1_000;
 
 /// Asks items.
 pub(super) fn ask(asking: &mut Asking<'_>, items: &mut [Item<'_>], due: &[usize]) {
-    let threads = match std::thread::available_parallelism() {
-        Ok(cores) if due.len() >= ALONE => cores.get(),
-        _ => 1,
-    };
+    let threads = threads(due.len(), ALONE);
     let mut hands: Vec<Descriptors> = Vec::new();
     hands.resize_with(threads, Descriptors::default);
     for batch in due.chunks(BATCH * threads) {

@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::search::BadSearch;
+
 /// A client that cannot be started as it was set up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadClient {
@@ -18,6 +20,23 @@ pub enum BadClient {
     /// Both an address and a connector.
     #[error("both an `address` and a `connector`: which one is meant?")]
     TwoWays,
+    /// The device's certificate is to prove it, and it would connect without TLS.
+    #[error(
+        "a certificate proves this device, which is sent over TLS only: call `tls`, or connect \
+         by a `connector` that does TLS"
+    )]
+    CertificateWithoutTls,
+    /// It is not known whose certificate the server must have.
+    #[cfg(feature = "tls")]
+    #[error("{0:?} is no name that a certificate could have: say which is by `server_name`")]
+    ServerName(String),
+    /// The TLS configuration speaks other protocols only.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Alpn(#[from] crate::tls::BadAlpn),
+    /// The search cannot be.
+    #[error("the search: {0}")]
+    Search(#[from] BadSearch),
     /// A time out of range.
     #[error("{what} {value:?} is out of range {range:?}")]
     Time {

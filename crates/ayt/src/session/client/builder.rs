@@ -1,12 +1,15 @@
 //! Setting up a client.
 
 mod check;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ayt_core::session::codec::bounds::LEAST_BEAT_MS_DEFAULT;
 use ayt_core::session::handshake::{ClientSettings, Credential};
 use ayt_core::session::proof::Key;
 use ayt_core::session::reconnect::Pace;
@@ -17,11 +20,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::connect::{self, Connector};
 use super::random::Random;
 use super::saved::Saved;
+use super::search::Search;
 use super::settings::{Settings, Store};
 use super::shared::Shared;
 use super::task::Task;
 use super::{BadClient, Client};
 use crate::sync::task::spawn;
+#[cfg(feature = "tls")]
+use crate::tls::rustls::{ClientConfig, pki_types::ServerName};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -35,9 +41,16 @@ pub struct Builder {
     hello: ClientSettings,
     client_beat: Duration,
     server_beat: Duration,
+    least_beat: Duration,
     credential: Option<Credential>,
     addresses: Vec<String>,
     connector: Option<Connector>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<ClientConfig>>,
+    #[cfg(feature = "tls")]
+    server_name: Option<ServerName<'static>>,
+    #[cfg(feature = "tls")]
+    tls_failure_stops: bool,
     connect_within: Duration,
     config: Config,
     pace: Pace,
@@ -47,6 +60,7 @@ pub struct Builder {
     doubt_refusals: bool,
     saved: Option<Saved>,
     store: Option<Store>,
+    search: Option<Search>,
     pub(super) random: Random,
 }
 
@@ -69,9 +83,16 @@ impl Builder {
             hello: ClientSettings::new(identity),
             client_beat: MS(30_000),
             server_beat: MS(30_000),
+            least_beat: MS(LEAST_BEAT_MS_DEFAULT.into()),
             credential: None,
             addresses: Vec::new(),
             connector: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "tls")]
+            server_name: None,
+            #[cfg(feature = "tls")]
+            tls_failure_stops: false,
             connect_within: MS(10_000),
             config: Config::default(),
             pace: Pace::default(),
@@ -81,6 +102,7 @@ impl Builder {
             doubt_refusals: false,
             saved: None,
             store: None,
+            search: None,
             random: Random::System,
         }
     }
@@ -99,8 +121,9 @@ impl Builder {
         self
     }
 
-    /// TLS proves both sides: the [`connector`](Self::connector) sends this client's
-    /// certificate and **must itself have checked the server's**.
+    /// TLS proves both sides: `tls` (feature `tls`) with a configuration that has a
+    /// client certificate, or a [`connector`](Self::connector) that sends it and **must
+    /// itself have checked the server's**.
     pub fn certificate(mut self) -> Self {
         self.credential = Some(Credential::Certificate);
         self
@@ -116,7 +139,7 @@ impl Builder {
     }
 
     /// Makes connections with this closure instead of
-    /// [`address`](Self::address): for TLS, proxies, Unix sockets, tests. It is
+    /// [`address`](Self::address): for proxies, Unix sockets, another TLS, tests. It is
     /// called once for each attempt, and its future is dropped where it takes too
     /// long.
     pub fn connector<F, Fut, S>(mut self, connect: F) -> Self
@@ -136,8 +159,8 @@ impl Builder {
         self
     }
 
-    /// How long the registration may take once the connection is made: 100 ms to
-    /// 60 s, default 10 s. What [`on_secret`](Self::on_secret) does has this time
+    /// How long the registration may take once the connection is made, the handshake
+    /// of TLS included: 100 ms to 60 s, default 10 s. What [`on_secret`](Self::on_secret) does has this time
     /// again.
     pub fn registration_deadline(mut self, time: Duration) -> Self {
         self.hello.deadline = time;
@@ -157,6 +180,16 @@ impl Builder {
     /// this times the server's misses, and its challenge time (65 s by default).
     pub fn server_beat(mut self, beat: Duration) -> Self {
         self.server_beat = beat;
+        self
+    }
+
+    /// The shortest beats this client goes on with, in either direction, 10 ms to 1 h;
+    /// default 1 s. A wish of its own that is shorter holds instead. The server decides
+    /// the beats, and may want more of them than this client can pay for: then it does
+    /// not register there ([`Loss::Registration`](super::Loss::Registration) says so),
+    /// and tries again as after any failure.
+    pub fn least_beat(mut self, beat: Duration) -> Self {
+        self.least_beat = beat;
         self
     }
 
@@ -263,6 +296,14 @@ impl Builder {
         self
     }
 
+    /// Searches for the longest silence that the way to the server lets live, and sends
+    /// heartbeats at what it finds: [`search`](super::search) says how, and what it does
+    /// to the session. Default: no search, the beats as they are set.
+    pub fn search(mut self, search: Search) -> Self {
+        self.search = Some(search);
+        self
+    }
+
     /// Starts the client: its task makes the first connection at once.
     ///
     /// # Errors
@@ -272,6 +313,8 @@ impl Builder {
     /// Outside of a tokio runtime with time and I/O enabled.
     pub fn start(mut self) -> Result<Client, BadClient> {
         self.check()?;
+        #[cfg(feature = "tls")]
+        let tls = self.make_tls()?;
         let connector = match (self.connector, self.addresses.is_empty()) {
             (Some(connector), true) => connector,
             (None, false) => connect::tcp(self.addresses),
@@ -283,17 +326,22 @@ impl Builder {
         self.hello.window = self.config.own.window;
         self.hello.client_beat_ms = whole_ms(self.client_beat);
         self.hello.server_beat_ms = whole_ms(self.server_beat);
+        self.hello.least_beat_ms = whole_ms(self.least_beat);
         let shared = Shared::new(self.config, self.resend, self.saved);
+        let search = self.search.map(|search| search.start(shared.clock));
         let settings = Arc::new(Settings {
             hello: self.hello,
             credential,
             connector,
+            #[cfg(feature = "tls")]
+            tls,
             connect_within: self.connect_within,
             pace: self.pace,
             drain: self.drain,
             close_within: self.close_within,
             doubt_refusals: self.doubt_refusals,
             store: self.store,
+            search: search.transpose()?,
             random: self.random,
         });
         spawn(Task::new(Arc::clone(&shared), Arc::clone(&settings)).run());

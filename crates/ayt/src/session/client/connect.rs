@@ -16,7 +16,18 @@ pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 pub(super) type BoxedIo = Box<dyn Io>;
-type Connecting = Pin<Box<dyn Future<Output = io::Result<BoxedIo>> + Send>>;
+type Connecting = Pin<Box<dyn Future<Output = io::Result<Dialed>> + Send>>;
+
+/// A connection that was made.
+pub(super) struct Dialed {
+    pub(super) io: BoxedIo,
+    /// To which of the addresses that were given.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(dead_code, reason = "whose certificate to expect")
+    )]
+    pub(super) address: usize,
+}
 
 /// Makes a connection each time it is called.
 pub(super) type Connector = Box<dyn Fn() -> Connecting + Send + Sync>;
@@ -30,7 +41,10 @@ where
 {
     Box::new(move || {
         let connecting = connect();
-        Box::pin(async move { Ok(Box::new(connecting.await?) as BoxedIo) })
+        Box::pin(async move {
+            let io = Box::new(connecting.await?) as BoxedIo;
+            Ok(Dialed { io, address: 0 })
+        })
     })
 }
 
@@ -41,15 +55,26 @@ const HEAD_START: Duration = Duration::from_millis(250);
 /// A connector that resolves these addresses (`host:port`) anew each time and takes
 /// the first that answers. An address that is slow does not hold up the next.
 pub(super) fn tcp(addresses: Vec<String>) -> Connector {
-    connector(move || dial(addresses.clone()))
+    Box::new(move || {
+        let addresses = addresses.clone();
+        Box::pin(async move {
+            let (address, stream) = dial(addresses).await?;
+            let io = Box::new(stream) as BoxedIo;
+            Ok(Dialed { io, address })
+        })
+    })
 }
 
-async fn dial(addresses: Vec<String>) -> io::Result<TcpStream> {
+/// The first that answers, and to which of the addresses it leads.
+async fn dial(addresses: Vec<String>) -> io::Result<(usize, TcpStream)> {
     let mut failures = Vec::new();
     let mut targets = Vec::new();
-    for address in &addresses {
+    for (index, address) in addresses.iter().enumerate() {
         match lookup_host(address).await {
-            Ok(found) => targets.extend(alternate(found.collect())),
+            Ok(found) => {
+                let found = alternate(found.collect());
+                targets.extend(found.into_iter().map(|target| (index, target)));
+            }
             Err(error) => failures.push((address.clone(), error)),
         }
     }
@@ -61,11 +86,11 @@ async fn dial(addresses: Vec<String>) -> io::Result<TcpStream> {
         tokio::select! {
             biased;
             Some(finished) = race.join_next() => match finished {
-                Ok((_, Ok(stream))) => {
+                Ok((index, _, Ok(stream))) => {
                     prepare(&stream)?;
-                    return Ok(stream);
+                    return Ok((index, stream));
                 }
-                Ok((target, Err(error))) => {
+                Ok((_, target, Err(error))) => {
                     failures.push((SocketAddr::to_string(&target), error));
                     // No need to wait any longer.
                     next_at = Instant::now();
@@ -73,8 +98,8 @@ async fn dial(addresses: Vec<String>) -> io::Result<TcpStream> {
                 Err(error) => return Err(io::Error::other(error)),
             },
             () = tokio::time::sleep_until(next_at), if targets.len() > 0 => {
-                if let Some(target) = targets.next() {
-                    race.spawn(async move { (target, TcpStream::connect(target).await) });
+                if let Some((index, target)) = targets.next() {
+                    race.spawn(async move { (index, target, TcpStream::connect(target).await) });
                     next_at = Instant::now() + HEAD_START;
                 }
             }
@@ -147,7 +172,8 @@ mod tests {
         let dead = closed.local_addr().unwrap().to_string();
         drop(closed);
         let live = listener.local_addr().unwrap();
-        let stream = dial(vec![dead.clone(), live.to_string()]).await.unwrap();
+        let (index, stream) = dial(vec![dead.clone(), live.to_string()]).await.unwrap();
+        assert_eq!(index, 1);
         assert_eq!(stream.peer_addr().unwrap(), live);
         assert!(stream.nodelay().unwrap());
         let error = dial(vec![dead.clone()]).await.unwrap_err();

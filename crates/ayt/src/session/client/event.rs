@@ -54,6 +54,22 @@ pub enum Event {
         /// ([`resend_after_loss`](super::Builder::resend_after_loss)).
         resent: usize,
     },
+    /// A silence was tried on a spare connection
+    /// ([`Builder::search`](super::Builder::search)).
+    Tried {
+        /// How long it was.
+        silence: Duration,
+        /// The server was heard after it. Where not, the session's own connection
+        /// answered: it was the silence.
+        survived: bool,
+    },
+    /// A search has ended: heartbeats go out at this interval from now on.
+    Interval {
+        /// The interval.
+        every: Duration,
+        /// The longest silence that was survived; `None` where not even the floor was.
+        survived: Option<Duration>,
+    },
     /// A question to the server was answered after this time.
     RoundTrip(Duration),
     /// The client has ended, and does not come back by itself. The last event.
@@ -106,6 +122,21 @@ impl fmt::Display for Event {
                 }
                 Ok(())
             }
+            Self::Tried { silence, survived } => {
+                let not = if *survived { "" } else { "not " };
+                write!(f, "a silence of {silence:?} was {not}survived")
+            }
+            Self::Interval {
+                every,
+                survived: Some(longest),
+            } => write!(
+                f,
+                "a heartbeat every {every:?} from now on: silences of {longest:?} are survived"
+            ),
+            Self::Interval { every, .. } => write!(
+                f,
+                "a heartbeat every {every:?} from now on, though not even that is survived"
+            ),
             Self::RoundTrip(time) => {
                 write!(
                     f,
@@ -224,6 +255,20 @@ mod tests {
             (
                 Event::RoundTrip(second),
                 "the server answered within 1500.0 ms",
+            ),
+            (
+                Event::Tried {
+                    silence: second,
+                    survived: false,
+                },
+                "a silence of 1.5s was not survived",
+            ),
+            (
+                Event::Interval {
+                    every: second,
+                    survived: Some(second * 2),
+                },
+                "a heartbeat every 1.5s from now on: silences of 3s are survived",
             ),
             (
                 not_resumed(Some(7), 2, 0),

@@ -1,6 +1,7 @@
 //! What a program holds of its client.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ayt_core::session::traffic::OfferError;
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use super::builder::Builder;
 use super::event::Event;
 use super::loss::Loss;
 use super::saved::Saved;
+use super::search::{BadSearch, Memory};
 use super::settings::Settings;
 use super::shared::{After, Shared};
 use super::spare::Spare;
@@ -171,23 +173,7 @@ impl Client {
     ///
     /// Cancel safe; the question is asked from the first poll on.
     pub async fn answers(&self) -> bool {
-        let (answered, unanswered, _) = self.shared.answers();
-        let core = self.shared.current();
-        if !core.is_connected() {
-            return false;
-        }
-        core.ask();
-        self.shared
-            .when(|shared| {
-                let (yes, no, status) = shared.answers();
-                let connected = matches!(status, Status::Registered | Status::Suspect);
-                if yes > answered {
-                    Some(true)
-                } else {
-                    (no > unanswered || !connected).then_some(false)
-                }
-            })
-            .await
+        self.shared.ask().await
     }
 
     /// Opens a spare connection, on which it can be tried how long a NAT on the way
@@ -201,6 +187,34 @@ impl Client {
     /// Why it did not come about.
     pub async fn spare(&self) -> Result<Spare, Loss> {
         Spare::open(&self.settings, self.shared.clock).await
+    }
+
+    /// What the [search](Builder::search) has learnt of networks, to be stored and given
+    /// to the next run; `None` where nothing is searched for. Asking changes nothing.
+    #[must_use]
+    pub fn networks(&self) -> Option<Memory> {
+        self.settings.search.as_ref().map(|search| search.memory())
+    }
+
+    /// Another network is in use, or the same one anew: the [search](Builder::search) goes
+    /// on with what is known of it. Without a search it does nothing.
+    ///
+    /// # Errors
+    /// The label is longer than 128 bytes; nothing has changed then.
+    pub fn network_changed(&self, label: &str) -> Result<(), BadSearch> {
+        let search = self.settings.search.as_ref();
+        search.map_or(Ok(()), |search| search.network_changed(&self.shared, label))
+    }
+
+    /// The interval at which heartbeats go out that were [searched](Builder::search) for:
+    /// the floor while nothing is known, or while a result is being checked. `None` where
+    /// nothing is searched for.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        self.settings
+            .search
+            .as_ref()
+            .map(|search| search.interval())
     }
 
     /// Takes the messages of lost sessions that the server has not acknowledged, and

@@ -13,6 +13,8 @@ use ayt_core::session::reconnect::Lost;
 use ayt_core::session::traffic::CannotResume;
 
 use crate::session::wire::ReadError;
+#[cfg(feature = "tls")]
+use crate::tls::TlsError;
 
 /// Why an attempt failed, or how a connection ended.
 #[derive(Debug, Clone)]
@@ -25,6 +27,9 @@ pub enum Loss {
     /// The operating system gave no random numbers, without which nothing can be
     /// proved.
     Random(Arc<io::Error>),
+    /// TLS failed, or the server took this side's certificate amiss.
+    #[cfg(feature = "tls")]
+    Tls(TlsError),
     /// The connection broke during registration.
     Transport(Arc<io::Error>),
     /// The server closed the connection during registration, and did not say why.
@@ -46,8 +51,20 @@ pub enum Loss {
 
 impl Loss {
     /// What the pace of coming back is judged by.
-    pub(super) fn lost(&self) -> Lost {
+    /// `longest`: the longest wait by this side's own pace.
+    #[cfg_attr(
+        not(feature = "tls"),
+        expect(unused_variables, reason = "only for TLS")
+    )]
+    pub(super) fn lost(&self, longest: Duration) -> Lost {
         match self {
+            // It is as wrong a second later; but a server's certificate is renewed in
+            // the end, and then every device must find back.
+            #[cfg(feature = "tls")]
+            Self::Tls(error) if error.failure().is_lasting() => Lost::Told {
+                reason: Reason::Overloaded,
+                retry: super::values::longest_wait(longest),
+            },
             Self::Refused(refuse) => Lost::Told {
                 reason: refuse.reason,
                 retry: refuse.retry,
@@ -69,6 +86,12 @@ impl From<ReadError> for Loss {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Eof => Self::Closed,
+            #[cfg(feature = "tls")]
+            ReadError::Io(error) => match TlsError::within(error) {
+                Ok(error) => Self::Tls(error),
+                Err(error) => Self::Transport(Arc::new(error)),
+            },
+            #[cfg(not(feature = "tls"))]
             ReadError::Io(error) => Self::Transport(Arc::new(error)),
             ReadError::Frame(error) => Self::Malformed(error),
         }
@@ -86,10 +109,16 @@ impl fmt::Display for Loss {
                 time.as_secs_f64()
             ),
             Self::Random(error) => write!(f, "the system gave no random numbers: {error}"),
+            #[cfg(feature = "tls")]
+            Self::Tls(error) => write!(f, "{error}"),
             Self::Transport(error) => {
                 write!(f, "the connection broke during registration: {error}")
             }
             Self::Closed => f.write_str("the server closed the connection during registration"),
+            Self::Malformed(error) if error.looks_like_tls() => f.write_str(
+                "what answers there speaks TLS, and this client does not: call `Builder::tls` \
+                 (feature `tls`), or take the port without TLS",
+            ),
             Self::Malformed(error) => {
                 write!(f, "what answers there does not speak ayt/1: {error}")
             }
@@ -105,7 +134,11 @@ impl fmt::Display for Loss {
             Self::Ended(end) => match end.reason {
                 Some(reason) if end.by_peer => {
                     write!(f, "the server said goodbye: {}", words(reason))?;
-                    quoted(f, &end.text)
+                    quoted(f, &end.text)?;
+                    if end.missing > 0 {
+                        write!(f, "; messages that had not come: {}", end.missing)?;
+                    }
+                    Ok(())
                 }
                 _ => {
                     f.write_str(end.cause.sentence())?;

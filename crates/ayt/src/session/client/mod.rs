@@ -28,6 +28,8 @@
 //! the server has forgotten it, the program is told exactly what did not arrive, or
 //! may not have ([`Event::NotResumed`]), and gets those messages back.
 //!
+//! **Over TLS** (feature `tls`): `Builder::tls`; see `ayt::tls`.
+//!
 //! **Events** say how it goes, for people to see: [`Client::event`].
 
 mod bad;
@@ -42,6 +44,9 @@ mod loss;
 mod random;
 mod register;
 mod saved;
+pub mod search;
+#[cfg(feature = "tls")]
+mod secure;
 mod settings;
 mod shared;
 mod spare;
@@ -58,6 +63,7 @@ pub use event::{EVENTS, Event};
 pub use handle::{Client, TrySendError};
 pub use loss::Loss;
 pub use saved::Saved;
+pub use search::Search;
 pub use spare::{BadSilence, Silence, Spare};
 pub use values::{Ended, Snapshot, Status, Stopped, Undelivered};
 

@@ -8,9 +8,10 @@ use ayt_core::session::handshake::{self, ClientSettings, ClientStep, Credential,
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{timeout, timeout_at};
 
-use super::connect::BoxedIo;
+use super::connect::{BoxedIo, Dialed};
 use super::loss::Loss;
-use crate::session::driver::Clock;
+use super::settings::Settings;
+use crate::session::driver::{Below, Clock};
 use crate::session::wire::{read_frame, write_frame};
 
 /// How long a last word may take on a connection that is given up.
@@ -20,25 +21,76 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 pub(super) struct Registered {
     pub(super) io: BoxedIo,
     pub(super) decoder: Decoder,
+    pub(super) below: Below,
     pub(super) welcome: Welcome,
+}
+
+/// A connection over which registration may begin.
+pub(super) struct Connected {
+    pub(super) io: BoxedIo,
+    pub(super) below: Below,
+    /// When it is too late to register. It does not move.
+    pub(super) until: Duration,
+}
+
+/// Does what comes before a registration, with the time of that: TLS, if it was set up.
+pub(super) async fn begin(
+    dialed: Dialed,
+    settings: &Settings,
+    clock: Clock,
+) -> Result<Connected, Loss> {
+    let until = clock.now().saturating_add(settings.hello.deadline);
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &settings.tls {
+        let (io, below) = tls.secure(dialed, clock.at(until)).await?;
+        return Ok(Connected { io, below, until });
+    }
+    Ok(Connected {
+        io: dialed.io,
+        below: Below::default(),
+        until,
+    })
+}
+
+/// A registration that did not come about.
+pub(super) struct Failed {
+    pub(super) loss: Loss,
+    /// PROOF went out, and nobody refused it: the server may have registered this
+    /// client, and WELCOME may have been lost.
+    pub(super) in_doubt: bool,
 }
 
 /// Registers, within the deadline of the settings. Where this side gives up, it
 /// says why before it closes.
 pub(super) async fn register(
-    mut io: BoxedIo,
+    connected: Connected,
     settings: &ClientSettings,
     credential: Credential,
     purpose: Purpose,
     nonce: Bits128,
     clock: Clock,
-) -> Result<Registered, Loss> {
+) -> Result<Registered, Failed> {
+    let Connected {
+        mut io,
+        below,
+        until,
+    } = connected;
+    let mut proved = false;
     let (mut machine, hello) =
-        handshake::Client::start(settings, credential, purpose, nonce, clock.now())
-            .map_err(Loss::Registration)?;
+        handshake::Client::start(settings, credential, purpose, nonce, clock.now()).map_err(
+            |error| Failed {
+                loss: Loss::Registration(error),
+                in_doubt: false,
+            },
+        )?;
     let mut decoder = Decoder::new();
-    let talk = talk(&mut io, &mut decoder, &mut machine, hello, clock);
-    let until = clock.now().saturating_add(settings.deadline);
+    let talk = talk(
+        &mut io,
+        &mut decoder,
+        (&mut machine, &mut proved),
+        hello,
+        clock,
+    );
     let said = timeout_at(clock.at(until), talk).await;
     let loss = match said {
         Ok(Ok(welcome)) => {
@@ -46,6 +98,7 @@ pub(super) async fn register(
             return Ok(Registered {
                 io,
                 decoder,
+                below,
                 welcome,
             });
         }
@@ -58,13 +111,14 @@ pub(super) async fn register(
         ),
     };
     give_up(io, &loss).await;
-    Err(loss)
+    let in_doubt = proved && !matches!(loss, Loss::Refused(_));
+    Err(Failed { loss, in_doubt })
 }
 
 async fn talk(
     io: &mut BoxedIo,
     decoder: &mut Decoder,
-    machine: &mut handshake::Client,
+    (machine, proved): (&mut handshake::Client, &mut bool),
     hello: Frame,
     clock: Clock,
 ) -> Result<Welcome, Loss> {
@@ -75,7 +129,10 @@ async fn talk(
             .on_frame(&frame, clock.now())
             .map_err(Loss::Registration)?
         {
-            ClientStep::Send(frame) => write_frame(io, &frame).await?,
+            ClientStep::Send(frame) => {
+                *proved = true;
+                write_frame(io, &frame).await?;
+            }
             ClientStep::Registered(welcome) => return Ok(welcome),
             ClientStep::Refused(refuse) => return Err(Loss::Refused(refuse)),
         }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ayt_core::session::handshake::{ClientSettings, Credential};
@@ -11,6 +12,7 @@ use ayt_core::session::reconnect::Pace;
 use super::connect::Connector;
 use super::random::Random;
 use super::saved::Saved;
+use super::search::Searching;
 
 type Storing = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 /// Stores a secret before it is used.
@@ -21,12 +23,15 @@ pub(super) struct Settings {
     pub(super) hello: ClientSettings,
     pub(super) credential: Credential,
     pub(super) connector: Connector,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<super::secure::Tls>,
     pub(super) connect_within: Duration,
     pub(super) pace: Pace,
     pub(super) drain: Duration,
     pub(super) close_within: Duration,
     pub(super) doubt_refusals: bool,
     pub(super) store: Option<Store>,
+    pub(super) search: Option<Arc<Searching>>,
     pub(super) random: Random,
 }
 

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ayt_core::cause::Cause;
 use ayt_core::session::frame::{Bits128, Reason, Retry};
 use ayt_core::session::link;
 use ayt_core::session::proof::Secret;
@@ -13,10 +12,12 @@ use bytes::Bytes;
 
 use super::event::{Event, Queue};
 use super::saved::Saved;
-use super::values::{Ended, Snapshot, Status, Stopped, Undelivered};
+use super::task::Last;
+use super::values::{Ended, Snapshot, Status, Undelivered};
 use crate::session::driver::{Clock, Core};
 use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 
+mod asking;
 mod gone;
 
 pub(super) use gone::Gone;
@@ -49,6 +50,15 @@ struct State {
     /// Counts the answers and the silences after a question.
     answered: u64,
     unanswered: u64,
+    connections: Connections,
+}
+
+/// Counts what became of the session's connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Connections {
+    pub(super) registered: u64,
+    /// Whose end was decided by anybody but this side, to move the session.
+    pub(super) lost: u64,
 }
 
 /// A session that the server knows.
@@ -105,6 +115,7 @@ impl Shared {
                 snapshot,
                 answered: 0,
                 unanswered: 0,
+                connections: Connections::default(),
             }),
             changed: Notify::new(),
         })
@@ -221,7 +232,10 @@ impl Shared {
             }
             link::Event::Answered => self.change(|state| state.answered += 1),
             link::Event::Unanswered => self.change(|state| state.unanswered += 1),
-            link::Event::Ending(_) => self.set_status(Status::Leaving),
+            link::Event::Ending(_) => self.change(|state| {
+                state.snapshot.status = Status::Leaving;
+                state.connections.lost += 1;
+            }),
             // A new innocence.
             link::Event::Late(_) => self.change(|state| {
                 if state.snapshot.status == Status::Suspect {
@@ -232,10 +246,16 @@ impl Shared {
         }
     }
 
-    /// So many questions were answered, and were not.
-    pub(super) fn answers(&self) -> (u64, u64, Status) {
-        let state = self.lock();
-        (state.answered, state.unanswered, state.snapshot.status)
+    /// A connection is registered: messages flow.
+    pub(super) fn set_registered(&self) {
+        self.change(|state| {
+            state.snapshot.status = Status::Registered;
+            state.connections.registered += 1;
+        });
+    }
+
+    pub(super) fn connections(&self) -> Connections {
+        self.lock().connections
     }
 
     pub(super) fn take_undelivered(&self) -> Vec<Undelivered> {
@@ -291,16 +311,27 @@ impl Shared {
     }
 
     /// The task ends, and the session where `over` says so.
-    pub(super) fn finish(&self, stopped: Stopped, text: String, cause: Cause, over: bool) {
+    pub(super) fn finish(&self, last: Last) {
+        let Last {
+            stopped,
+            text,
+            cause,
+            session: over,
+            missing,
+        } = last;
         let ended = self.change(|state| {
             if over {
                 state.named = None;
             }
             let core = &state.current;
-            core.finish(cause, None);
+            core.finish(cause, None, missing);
+            // Held back where it was in doubt whether the session can go on: nobody will
+            // find that out now.
+            core.release();
             let ended = Ended {
                 stopped,
                 text,
+                missing,
                 numbers: core.numbers(),
             };
             let (first, messages) = core.unacknowledged();

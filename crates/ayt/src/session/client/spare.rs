@@ -61,17 +61,18 @@ impl std::fmt::Debug for Spare {
 
 impl Spare {
     pub(super) async fn open(settings: &Settings, clock: Clock) -> Result<Self, Loss> {
-        let io = connect(settings).await?;
+        let connected = connect(settings, clock).await?;
         let nonce = settings.random.nonce();
         let registered = register(
-            io,
+            connected,
             &settings.hello,
             settings.credential.clone(),
             Purpose::Spare,
             nonce.map_err(|error| Loss::Random(std::sync::Arc::new(error)))?,
             clock,
         )
-        .await?;
+        .await
+        .map_err(|failed| failed.loss)?;
         let challenge = Duration::from_millis(registered.welcome.challenge_ms.into());
         Ok(Self {
             io: registered.io,

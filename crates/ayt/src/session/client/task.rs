@@ -13,14 +13,14 @@ use ayt_core::session::reconnect::{Lost, Next, Reconnect, Stop};
 use ayt_core::session::traffic::{Accepts, CannotResume};
 use tokio::time::timeout;
 
-use super::connect::BoxedIo;
 use super::event::Event;
 use super::loss::Loss;
-use super::register::{Registered, give_up, register};
+use super::register::{Connected, Registered, begin, give_up, register};
+use super::search;
 use super::settings::Settings;
 use super::shared::{Gone, Named, Shared};
 use super::values::{Status, Stopped, longest_wait};
-use crate::session::driver::{Core, Notice, Start};
+use crate::session::driver::{Clock, Core, Notice, Start};
 
 /// Everything that a client does by itself happens in here, and nothing after its
 /// end.
@@ -33,12 +33,14 @@ pub(super) struct Task {
 }
 
 /// Why it ends.
-struct Last {
-    stopped: Stopped,
-    text: String,
-    cause: Cause,
+pub(super) struct Last {
+    pub(super) stopped: Stopped,
+    pub(super) text: String,
+    pub(super) cause: Cause,
     /// The session is over, too.
-    session: bool,
+    pub(super) session: bool,
+    /// How many of the server's messages never came, as its BYE tells.
+    pub(super) missing: u64,
 }
 
 impl Last {
@@ -48,6 +50,7 @@ impl Last {
             text: String::new(),
             cause: Cause::LocalClose,
             session: false,
+            missing: 0,
         }
     }
 }
@@ -64,14 +67,22 @@ impl Task {
 
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
+        let settings = Arc::clone(&self.settings);
+        let searching = async {
+            match &settings.search {
+                Some(searching) => search::run(&shared, &settings, searching).await,
+                None => std::future::pending().await,
+            }
+        };
         // What is given up half done is the connection, which closes, and nothing
         // else: the session's messages are in `shared`.
         let last = tokio::select! {
             biased;
             () = shared.aborted() => Last::by_program(Stopped::Aborted),
             last = self.live() => last,
+            never = searching => match never {},
         };
-        shared.finish(last.stopped, last.text, last.cause, last.session);
+        shared.finish(last);
     }
 
     async fn live(&mut self) -> Last {
@@ -85,7 +96,11 @@ impl Task {
                 registered = self.attempt() => registered,
             };
             let loss = match registered {
-                Ok(registered) => Loss::Ended(self.carry(registered).await),
+                Ok(registered) => match self.carry(registered).await {
+                    Some(end) => Loss::Ended(end),
+                    // To agree on another beat: at once.
+                    None => continue,
+                },
                 Err(loss) => {
                     shared.events.push(Event::Lost(loss.clone()));
                     loss
@@ -112,7 +127,11 @@ impl Task {
 
     /// Is there a next attempt, and when?
     fn next(&mut self, loss: &Loss) -> Result<Duration, Last> {
-        let mut lost = loss.lost();
+        #[cfg(feature = "tls")]
+        if let Some(last) = self.is_stopped_by(loss) {
+            return Err(last);
+        }
+        let mut lost = loss.lost(self.settings.pace.cap);
         let now = self.shared.clock.now();
         let random = self.settings.random.wait();
         let stop = match self.reconnect.on_lost(now, lost, random) {
@@ -138,11 +157,34 @@ impl Task {
             (Stop::Done, Lost::Ended) => Stopped::Closed,
             _ => Stopped::Server(stop),
         };
+        let over = match loss {
+            Loss::Ended(end) if end.fate == Fate::Ends => Some(end),
+            _ => None,
+        };
         Err(Last {
             stopped,
             text,
             cause,
-            session: matches!(loss, Loss::Ended(end) if end.fate == Fate::Ends),
+            session: over.is_some(),
+            missing: over.map_or(0, |end| end.missing),
+        })
+    }
+
+    /// TLS has failed for long, and the program wants to know at once.
+    #[cfg(feature = "tls")]
+    fn is_stopped_by(&self, loss: &Loss) -> Option<Last> {
+        let Loss::Tls(error) = loss else { return None };
+        let stops = self
+            .settings
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.failure_stops);
+        (stops && error.failure().is_lasting()).then(|| Last {
+            stopped: Stopped::Tls(error.failure()),
+            text: error.detail(),
+            cause: Cause::NeverRegistered,
+            session: false,
+            missing: 0,
         })
     }
 
@@ -152,6 +194,7 @@ impl Task {
             Loss::Ended(end) if end.fate == Fate::Ends => {
                 let gone = Gone {
                     reason: end.reason,
+                    missing: end.missing,
                     ..Gone::by(end.cause)
                 };
                 self.shared.replace(None, &gone);
@@ -169,7 +212,7 @@ impl Task {
         shared.events.push(Event::Connecting {
             attempt: self.attempt,
         });
-        let io = connect(&self.settings).await?;
+        let connected = connect(&self.settings, shared.clock).await?;
         let mut held = None;
         let purpose = shared.named().map_or(Purpose::Register, |named| {
             let core = &held.insert(Held::new(shared.current())).core;
@@ -181,20 +224,28 @@ impl Task {
             })
         });
         let nonce = self.settings.random.nonce();
+        let hello = match &self.settings.search {
+            Some(search) => &search.wish(&self.settings.hello),
+            None => &self.settings.hello,
+        };
         let registered = register(
-            io,
-            &self.settings.hello,
+            connected,
+            hello,
             self.settings.credential.clone(),
             purpose,
             nonce.map_err(|error| Loss::Random(Arc::new(error)))?,
             shared.clock,
         )
-        .await?;
+        .await;
         if let Some(held) = &mut held {
-            held.for_good = !registered.welcome.resumed;
+            held.stays = match &registered {
+                Ok(registered) => !registered.welcome.resumed,
+                Err(failed) => failed.in_doubt,
+            };
         }
         drop(held);
-        self.welcomed(registered).await
+        self.welcomed(registered.map_err(|failed| failed.loss)?)
+            .await
     }
 
     /// Takes up the session that WELCOME tells of, before anything is sent on it.
@@ -242,15 +293,16 @@ impl Task {
         Ok(registered)
     }
 
-    /// Carries the session until the connection is closed.
-    async fn carry(&mut self, registered: Registered) -> End {
+    /// Carries the session until the connection is closed; `None` where it is given up
+    /// to move the session to another.
+    async fn carry(&mut self, registered: Registered) -> Option<End> {
         let shared = &self.shared;
         let now = shared.clock.now();
         let welcome = registered.welcome;
         self.reconnect.on_registered(now);
         self.attempt = 0;
         shared.set_attempts(0);
-        shared.set_status(Status::Registered);
+        shared.set_registered();
         shared.events.push(Event::Registered {
             epoch: welcome.epoch,
             resumed: welcome.resumed,
@@ -259,6 +311,7 @@ impl Task {
             terms: terms(&welcome, &self.settings),
             detector: detector(&welcome, now),
             decoder: registered.decoder,
+            below: registered.below,
         };
         let core = shared.current();
         let notice = |notice| {
@@ -273,9 +326,17 @@ impl Task {
         };
         let run = core.run(core.part(), registered.io, start, notice);
         tokio::pin!(run);
+        let renewal = async {
+            match &self.settings.search {
+                Some(search) => search.renewal().await,
+                None => std::future::pending().await,
+            }
+        };
         let end = tokio::select! {
             biased;
             end = &mut run => end,
+            // Dropped, the connection is closed and the session parked.
+            () = renewal => return None,
             () = shared.close_overdue() => {
                 let text = "not everything was acknowledged in time";
                 core.bye(Reason::Done, Retry::Never, text);
@@ -283,42 +344,42 @@ impl Task {
             }
         };
         // Nobody else gives this session a connection.
-        end.unwrap_or_else(|| End::of(link::Trigger::Moved))
+        Some(end.unwrap_or_else(|| End::of(link::Trigger::Moved)))
     }
 }
 
 /// A session of which nothing is handed over, because the server is being told how
-/// much was: it tells its program what did not arrive, should it not resume.
+/// much was: it tells its program what did not arrive, should it not resume. Where it
+/// is not known whether it did, since WELCOME was lost, it stays so until the next
+/// attempt shows it.
 struct Held {
     core: Arc<Core>,
-    for_good: bool,
+    stays: bool,
 }
 
 impl Held {
     fn new(core: Arc<Core>) -> Self {
         core.hold();
-        Self {
-            core,
-            for_good: false,
-        }
+        Self { core, stays: false }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if !self.for_good {
+        if !self.stays {
             self.core.release();
         }
     }
 }
 
 /// A connection, within its time.
-pub(super) async fn connect(settings: &Settings) -> Result<BoxedIo, Loss> {
+pub(super) async fn connect(settings: &Settings, clock: Clock) -> Result<Connected, Loss> {
     let within = settings.connect_within;
-    timeout(within, (settings.connector)())
+    let dialed = timeout(within, (settings.connector)())
         .await
         .map_err(|_| Loss::ConnectTimeout(within))?
-        .map_err(|error| Loss::Connect(Arc::new(error)))
+        .map_err(|error| Loss::Connect(Arc::new(error)))?;
+    begin(dialed, settings, clock).await
 }
 
 const fn ms(ms: u32) -> Duration {
@@ -326,8 +387,13 @@ const fn ms(ms: u32) -> Duration {
 }
 
 fn terms(welcome: &Welcome, settings: &Settings) -> link::Terms {
+    let promised = ms(welcome.client_beat_ms);
+    let own_beat = match &settings.search {
+        Some(search) => search.agreed(promised),
+        None => promised,
+    };
     link::Terms {
-        own_beat: (welcome.client_beat_ms > 0).then(|| ms(welcome.client_beat_ms)),
+        own_beat: (!own_beat.is_zero()).then_some(own_beat),
         challenge: ms(welcome.challenge_ms),
         peer_is_one_way: false,
         drain: settings.drain,

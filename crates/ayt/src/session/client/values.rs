@@ -56,6 +56,10 @@ pub enum Stopped {
     Aborted,
     /// The server has ended it.
     Server(Stop),
+    /// TLS failed in a way that stays until a person does something, and the program
+    /// wanted to stop then ([`tls_failure_stops`](super::Builder::tls_failure_stops)).
+    #[cfg(feature = "tls")]
+    Tls(crate::tls::Failure),
 }
 
 impl Stopped {
@@ -75,6 +79,8 @@ impl Stopped {
                 "the server does not speak this version of the protocol: update one of both"
             }
             Self::Server(Stop::Kicked) => "the server's program wants this device gone",
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => "TLS fails until somebody does something about it",
             Self::Server(Stop::ToldNever(_)) => "the server told it not to come back",
         }
     }
@@ -88,16 +94,21 @@ pub struct Ended {
     /// What was said about it; may be empty. It was written by the other side:
     /// show it escaped, as [`fmt::Display`] does.
     pub text: String,
+    /// How many messages the server had sent by its BYE that never came, and are lost
+    /// with the session.
+    pub missing: u64,
     /// Where both directions of the last session stood.
     pub numbers: Numbers,
 }
 
 impl Ended {
-    /// The program wanted it so, and everything it sent was acknowledged.
+    /// It ended as it should, everything this side sent was acknowledged, and
+    /// everything the server sent by its BYE has come.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
         matches!(self.stopped, Stopped::Closed | Stopped::Server(Stop::Done))
             && self.numbers.unacknowledged() == 0
+            && self.missing == 0
     }
 }
 
@@ -107,13 +118,22 @@ impl fmt::Display for Ended {
         if let Stopped::Server(Stop::ToldNever(reason)) = self.stopped {
             write!(f, ": {}", super::loss::words(reason))?;
         }
+        #[cfg(feature = "tls")]
+        if let Stopped::Tls(failure) = self.stopped {
+            write!(f, ": {}: {}", failure.sentence(), failure.remedy())?;
+        }
         if !self.text.is_empty() {
             write!(f, " ({})", self.text.escape_debug())?;
         }
         match self.numbers.unacknowledged() {
+            0 => {}
+            1 => f.write_str("; one message was not acknowledged")?,
+            open => write!(f, "; {open} messages were not acknowledged")?,
+        }
+        match self.missing {
             0 => Ok(()),
-            1 => f.write_str("; one message was not acknowledged"),
-            open => write!(f, "; {open} messages were not acknowledged"),
+            1 => f.write_str("; one message of the server's never came"),
+            lost => write!(f, "; {lost} messages of the server's never came"),
         }
     }
 }

@@ -48,6 +48,7 @@ fn start() -> Start {
         terms: link::Terms::default(),
         detector: None,
         decoder,
+        below: Below::default(),
     }
 }
 
@@ -61,7 +62,7 @@ fn carry(core: &Arc<Core>, io: Line) -> JoinHandle<Option<End>> {
 /// As its owner does where nothing will follow.
 async fn over(core: &Core, task: JoinHandle<Option<End>>) -> End {
     let end = task.await.unwrap().expect("it was not moved");
-    core.finish(end.cause, end.reason);
+    core.finish(end.cause, end.reason, 0);
     end
 }
 
@@ -158,7 +159,8 @@ fn moved(a: &Arc<Core>, b: &Arc<Core>) -> [JoinHandle<Option<End>>; 2] {
     assert!(b.attach(&ticket, link::Terms::default(), None));
     let of_b = {
         let b = b.clone();
-        spawn(async move { b.carry(ticket, right, start().decoder, |_| {}).await })
+        let from = (start().decoder, Below::default());
+        spawn(async move { b.carry(ticket, right, from, |_| {}).await })
     };
     a.resume(announced, accepts).unwrap();
     a.release();
@@ -257,7 +259,7 @@ fn a_session_ends_once_and_with_one_cause() {
             let b = b.clone();
             spawn(async move {
                 b.bye(reason.unwrap_or(Reason::Kicked), Retry::Never, "");
-                b.finish(cause, reason);
+                b.finish(cause, reason, 0);
                 b.over().expect("it is over")
             })
         });
@@ -347,7 +349,7 @@ fn a_peer_that_does_not_is_found_dead_whatever_the_timer_meets() {
             }
             let end = task.await.unwrap().expect("it was not moved");
             assert_eq!(end.cause, Cause::HeartbeatMissed);
-            b.finish(end.cause, end.reason);
+            b.finish(end.cause, end.reason, 0);
             sending.await.unwrap();
         });
         drop(far);

@@ -6,16 +6,22 @@
 //! timers. Between two connections the messages are parked, and the program's calls
 //! go on as if nothing had happened.
 
+mod below;
+mod clock;
 #[cfg(test)]
 #[cfg(ayt_explore)]
 mod explore;
 mod outgoing;
 mod pump;
+mod rest;
 #[cfg(test)]
 #[cfg(not(ayt_explore))]
 mod tests;
 mod values;
 
+pub(crate) use below::Below;
+pub(crate) use clock::Clock;
+pub(crate) use pump::Pump;
 pub(crate) use values::HeldCore;
 use values::cause_of;
 pub use values::{SendError, SessionEnd};
@@ -33,32 +39,10 @@ use ayt_core::session::link::{self, End};
 use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, Offer, Traffic};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
 
 use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 
 type Link = link::Link<Fixed>;
-
-/// Offsets from one origin: the time of all sessions of a server or a client.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Clock(Instant);
-
-impl Clock {
-    /// The origin is now.
-    pub(crate) fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    /// Time since the origin.
-    pub(crate) fn now(self) -> Duration {
-        self.0.elapsed()
-    }
-
-    /// That time as the runtime's timers take it.
-    pub(crate) fn at(self, offset: Duration) -> Instant {
-        self.0 + offset
-    }
-}
 
 /// What the task of a connection tells its owner, outside of any lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +67,8 @@ pub(crate) struct Start {
     pub(crate) detector: Option<Fixed>,
     /// What the handshake read with; its limit is already that of a session.
     pub(crate) decoder: Decoder,
+    /// Where the stream decrypts: what comes in below.
+    pub(crate) below: Below,
 }
 
 /// One session.
@@ -104,7 +90,7 @@ struct State {
     task: Option<Waker>,
     /// When that task wakes by itself.
     armed: Option<Duration>,
-    over: Option<SessionEnd>,
+    over: Option<Box<SessionEnd>>,
 }
 
 enum Place {
@@ -225,7 +211,7 @@ impl Core {
     pub(crate) fn offer(&self, message: Bytes) -> Result<Option<Bytes>, SendError> {
         let mut state = self.lock();
         if let Some(end) = &state.over {
-            return Err(SendError::Over(end.clone()));
+            return Err(SendError::Over(SessionEnd::clone(end)));
         }
         let offered = match &mut state.place {
             Place::Live(link) => link.offer(message)?,
@@ -325,6 +311,11 @@ impl Core {
         self.with_link(|link, now| link.ask(now));
     }
 
+    /// This side is silent for no longer than this from now on.
+    pub(crate) fn set_own_beat(&self, beat: Option<Duration>) {
+        self.with_link(|link, now| link.set_own_beat(now, beat));
+    }
+
     /// Holds back what came in until [`Self::release`].
     pub(crate) fn hold(&self) {
         self.with_traffic(Traffic::hold);
@@ -393,13 +384,16 @@ impl Core {
     }
 
     /// The session is over: programs that wait are told. Only the first counts.
-    pub(crate) fn finish(&self, cause: Cause, reason: Option<Reason>) {
+    pub(crate) fn finish(&self, cause: Cause, reason: Option<Reason>, missing: u64) {
         let mut state = self.lock();
         let numbers = state.traffic().map(Traffic::numbers).unwrap_or_default();
-        state.over.get_or_insert(SessionEnd {
-            cause,
-            reason,
-            numbers,
+        state.over.get_or_insert_with(|| {
+            Box::new(SessionEnd {
+                cause,
+                reason,
+                missing,
+                numbers,
+            })
         });
         drop(state);
         self.readable.notify_waiters();
@@ -408,7 +402,7 @@ impl Core {
 
     /// How the session ended, if it has.
     pub(crate) fn over(&self) -> Option<SessionEnd> {
-        self.lock().over.clone()
+        self.lock().over.as_deref().cloned()
     }
 
     /// It has a connection whose end is not decided.
@@ -433,7 +427,7 @@ impl Core {
     /// Where the future is dropped, the connection is closed without BYE, and the
     /// session is parked.
     pub(crate) async fn run<S>(
-        &self,
+        self: &Arc<Self>,
         ticket: Ticket,
         io: S,
         start: Start,
@@ -445,7 +439,8 @@ impl Core {
         if !self.attach(&ticket, start.terms, start.detector) {
             return None;
         }
-        self.carry(ticket, io, start.decoder, notice).await
+        self.carry(ticket, io, (start.decoder, start.below), notice)
+            .await
     }
 
     /// The first half of [`Self::run`]: from here on the session has a connection,
@@ -475,17 +470,19 @@ impl Core {
         true
     }
 
-    /// The second half of [`Self::run`].
-    pub(crate) async fn carry<S>(
-        &self,
+    /// The second half of [`Self::run`]. The future is small: an idle connection is
+    /// little else.
+    pub(crate) fn carry<S, N>(
+        self: &Arc<Self>,
         ticket: Ticket,
         io: S,
-        decoder: Decoder,
-        notice: impl FnMut(Notice),
-    ) -> Option<End>
+        (decoder, below): (Decoder, Below),
+        notice: N,
+    ) -> Pump<S, N>
     where
         S: AsyncRead + AsyncWrite + Unpin,
+        N: FnMut(Notice),
     {
-        pump::Pump::new(self, ticket, io, decoder, notice).await
+        Pump::new(Arc::clone(self), ticket, io, (decoder, below), notice)
     }
 }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ayt_core::cause::Cause;
@@ -14,7 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep_until};
 
 use super::outgoing::{Outgoing, SLICES};
-use super::{Core, Link, Notice, Place, Ticket};
+use super::rest::Rest;
+use super::{Below, Core, Link, Notice, Place, Ticket};
 
 /// Reads in a row before others get their turn.
 const READS: usize = 8;
@@ -26,12 +28,14 @@ crate::sync::thread_local! {
 }
 
 /// See [`Core::run`].
-pub(super) struct Pump<'c, S, N> {
-    core: &'c Core,
+pub(crate) struct Pump<S, N> {
+    core: Arc<Core>,
     ticket: Ticket,
     io: S,
-    decoder: Decoder,
-    out: Outgoing,
+    rest: Rest,
+    below: Below,
+    /// What waits to be written; none while an idle connection has nothing to say.
+    out: Option<Box<Outgoing>>,
     notice: N,
     sleep: Option<Pin<Box<Sleep>>>,
     /// FIN follows what is in `out`.
@@ -53,18 +57,25 @@ enum Turn {
     On,
 }
 
-impl<'c, S, N> Pump<'c, S, N>
+impl<S, N> Pump<S, N>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     N: FnMut(Notice),
 {
-    pub(super) fn new(core: &'c Core, ticket: Ticket, io: S, decoder: Decoder, notice: N) -> Self {
+    pub(super) fn new(
+        core: Arc<Core>,
+        ticket: Ticket,
+        io: S,
+        (decoder, below): (Decoder, Below),
+        notice: N,
+    ) -> Self {
         Self {
             core,
             ticket,
             io,
-            decoder,
-            out: Outgoing::default(),
+            rest: Rest::of(decoder),
+            below,
+            out: None,
             notice,
             sleep: None,
             half_close: false,
@@ -99,10 +110,11 @@ where
                 link.handle_timeout(now);
             }
             let max_payload = link.traffic().config().peer.max_payload;
-            while !self.out.is_enough()
+            while self.out.as_ref().is_none_or(|out| !out.is_enough())
                 && let Some(frame) = link.poll_transmit(now)
             {
-                if self.out.push(frame, max_payload).is_err() {
+                let out = self.out.get_or_insert_default();
+                if out.push(frame, max_payload).is_err() {
                     // The session took a longer message than this peer takes:
                     // `Traffic::resume` refuses that.
                     link.handle_error(now, Cause::ProtocolError);
@@ -153,15 +165,19 @@ where
 
     /// Writes what there is; `Ready` when nothing is left to do for now.
     fn write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.out.is_empty() {
+        while let Some(out) = &mut self.out {
             let mut slices = [IoSlice::new(&[]); SLICES];
-            let used = self.out.slices(&mut slices);
+            let used = out.slices(&mut slices);
             let written = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..used]))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.out.written(written);
+            out.written(written);
             self.flush = true;
+            if out.is_empty() {
+                // An idle connection keeps no buffer.
+                self.out = None;
+            }
         }
         if self.flush {
             ready!(Pin::new(&mut self.io).poll_flush(cx))?;
@@ -193,9 +209,17 @@ where
         self.decode(cx, bytes)
     }
 
+    /// Nothing can be read yet; bytes that wait to be decrypted are life all the same.
+    fn half_a_record(&mut self, cx: &mut Context<'_>) -> Turn {
+        match self.below.news() {
+            0 => Turn::On,
+            bytes => self.turn(cx, |link, now| link.handle_bytes(now, bytes)),
+        }
+    }
+
     /// Gives the link the frames in what was read before and in `bytes`.
     fn decode(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Turn {
-        let mut decoder = std::mem::take(&mut self.decoder);
+        let mut decoder = self.rest.take();
         let mut frames = 0usize;
         let turn = self.turn(cx, |link, now| {
             link.handle_bytes(now, bytes.len());
@@ -217,8 +241,7 @@ where
                 }
             }
         });
-        decoder.release();
-        self.decoder = decoder;
+        self.rest.put(decoder);
         if frames > 0 && !self.heard {
             self.heard = true;
             (self.notice)(Notice::FirstFrame);
@@ -250,7 +273,7 @@ where
     /// Reads, gathers, writes and arms until nothing is left to do for now. Reads
     /// come first: what has arrived is heard before a silence is judged.
     fn step(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
-        if std::mem::take(&mut self.begins) && self.decoder.buffered() > 0 {
+        if std::mem::take(&mut self.begins) && self.rest.is_some() {
             // Came along with the last frame of the handshake.
             let turn = self.decode(cx, &[]);
             if !matches!(turn, Turn::On) {
@@ -261,7 +284,7 @@ where
             let mut came = false;
             if !self.eof {
                 let turn = match self.read(cx) {
-                    Poll::Pending => Turn::On,
+                    Poll::Pending => self.half_a_record(cx),
                     Poll::Ready(Ok(turn)) => {
                         came = true;
                         turn
@@ -313,9 +336,9 @@ where
 }
 
 // Only `io` is ever pinned, and that by a reference.
-impl<S: Unpin, N> Unpin for Pump<'_, S, N> {}
+impl<S: Unpin, N> Unpin for Pump<S, N> {}
 
-impl<S, N> Future for Pump<'_, S, N>
+impl<S, N> Future for Pump<S, N>
 where
     S: AsyncRead + AsyncWrite + Unpin,
     N: FnMut(Notice),
@@ -330,7 +353,7 @@ where
     }
 }
 
-impl<S, N> Drop for Pump<'_, S, N> {
+impl<S, N> Drop for Pump<S, N> {
     /// Dropped before its time, it leaves the session parked.
     fn drop(&mut self) {
         self.core.part_from(Ticket(self.ticket.0));

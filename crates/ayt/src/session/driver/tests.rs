@@ -15,6 +15,7 @@ fn start() -> Start {
         terms: link::Terms::default(),
         detector: None,
         decoder,
+        below: Below::default(),
     }
 }
 
@@ -151,7 +152,7 @@ async fn who_waits_is_told_when_the_session_is_over() {
         async move { b.recv().await }
     });
     tokio::task::yield_now().await;
-    b.finish(Cause::Superseded, Some(frame::Reason::Superseded));
+    b.finish(Cause::Superseded, Some(frame::Reason::Superseded), 0);
     assert_eq!(waiting.await.unwrap(), None);
     assert!(matches!(
         b.send(Bytes::new()).await,

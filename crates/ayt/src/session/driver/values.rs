@@ -17,6 +17,9 @@ pub struct SessionEnd {
     pub cause: Cause,
     /// What was said about it, by either side.
     pub reason: Option<Reason>,
+    /// How many messages the other side had sent by its BYE that never came here, and
+    /// are lost; 0 where it said no BYE.
+    pub missing: u64,
     /// Where both directions stood: messages sent and not acknowledged may be lost.
     pub numbers: Numbers,
 }
@@ -54,6 +57,10 @@ impl Held for HeldCore {
 
     fn all_handed_over(&self) -> bool {
         self.0.lock().traffic().is_none_or(Traffic::all_handed_over)
+    }
+
+    fn settle(&self) -> Numbers {
+        self.0.with_traffic(Traffic::settle).unwrap_or_default()
     }
 
     fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {

@@ -37,8 +37,6 @@ pub(super) struct Book {
     /// Records of other servers that are being replaced, or were: whose they are has to
     /// be told, whatever becomes of the registration.
     pub(super) taken_from: HashMap<Bytes, Record, RandomState>,
-    /// What the client that is being decided said of its old session.
-    settled: Option<Predecessor>,
 }
 
 impl Book {
@@ -51,7 +49,6 @@ impl Book {
             changed: HashSet::default(),
             following: None,
             taken_from: HashMap::default(),
-            settled: None,
         }
     }
 
@@ -71,14 +68,17 @@ impl Book {
                     self.changed.insert(identity);
                 }
                 Event::Settled {
+                    identity,
                     peer_received,
                     numbers,
-                    ..
                 } => {
-                    self.settled = Some(Predecessor {
-                        peer_received,
-                        numbers,
-                    });
+                    // In place of it, just committed.
+                    if let Some((_, _, Keep(kept))) = self.registry.current(&identity) {
+                        let _ = kept.predecessor.set(Box::new(Predecessor {
+                            peer_received,
+                            numbers,
+                        }));
+                    }
                 }
                 Event::Cut(conn) => self.cut(conn),
                 Event::Released { identity, epoch } => {
@@ -112,13 +112,6 @@ impl Book {
 
     pub(super) fn has_followed(&mut self) {
         self.following = None;
-    }
-
-    /// What the client said of its old session, if that was just asked.
-    pub(super) fn settled(&mut self, counters: &Counters) -> Option<Predecessor> {
-        self.settled = None;
-        self.follow(counters);
-        self.settled.take()
     }
 
     /// A connection that waits is decided. One that has given up meanwhile leaves its

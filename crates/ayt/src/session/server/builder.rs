@@ -14,6 +14,8 @@ use super::log;
 use super::shared::{Parts, Shared, random};
 use super::{Server, tasks};
 use crate::session::store::{Memory, Node, SessionStore};
+#[cfg(feature = "tls")]
+use crate::tls::{BadAlpn, rustls};
 
 /// Sets up a [`Server`]. How clients prove who they are must be said: with
 /// [`Self::keys`], [`Self::certificates`], or, in so many words,
@@ -25,6 +27,8 @@ pub struct ServerBuilder {
     limits: Limits,
     store: Option<Arc<dyn SessionStore>>,
     node: Option<Node>,
+    #[cfg(feature = "tls")]
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 /// Why a server cannot start.
@@ -49,6 +53,16 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// Clients prove themselves by their TLS certificates, and the listener does no TLS.
+    #[error(
+        "clients prove themselves by TLS certificates, which cannot come over a listener \
+         without TLS: call tls(), or start() without a listener"
+    )]
+    CertificatesWithoutTls,
+    /// The TLS configuration speaks other protocols only.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Alpn(#[from] BadAlpn),
     /// The operating system gives no random bits.
     #[error("no random bits from the operating system: {0}")]
     Random(String),
@@ -64,8 +78,12 @@ impl ServerBuilder {
 
     /// The client's TLS certificate has proved who it is (method 2): `names` says
     /// whether a verified end-entity certificate (DER, RFC 5280) is that of an identity.
-    /// Connections come by [`Server::serve_verified`]; those without a certificate are
-    /// refused. It is called on a task of the runtime, so it must not block.
+    /// It is called on a task of the runtime, so it must not block. Connections without
+    /// a certificate are refused.
+    ///
+    /// The connections come over TLS: with the feature `tls` and `tls()` those of the
+    /// listener, whose configuration must ask clients for a certificate
+    /// (`with_client_cert_verifier`); in any case by [`Server::serve_verified`].
     #[must_use]
     pub fn certificates(
         mut self,
@@ -81,6 +99,26 @@ impl ServerBuilder {
     #[must_use]
     pub fn without_authentication(mut self) -> Self {
         self.authentication = Some(Authentication::None);
+        self
+    }
+
+    /// The listener's connections do a TLS handshake first, as those given to
+    /// [`Server::serve_tls`] do. It has the registration deadline together with the
+    /// registration ([`Limits::registration`]), and until its end a connection counts
+    /// among those that have not registered. Failures are counted in
+    /// [`Stats::tls_failed`](super::Stats::tls_failed).
+    ///
+    /// The configuration is used with ALPN `ayt/1`, and without early data and TLS
+    /// resumption: [`ayt::tls`](crate::tls) says why. A certificate that was verified
+    /// goes to [`Self::certificates`], if that is how clients prove themselves;
+    /// [`Self::keys`] works over TLS as well, with or without client certificates.
+    ///
+    /// In the handshake a connection costs up to 64 KiB beyond what it costs without
+    /// (the longest message of a handshake that rustls takes).
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(mut self, config: Arc<rustls::ServerConfig>) -> Self {
+        self.tls = Some(config);
         self
     }
 
@@ -145,6 +183,9 @@ impl ServerBuilder {
     /// # Errors
     /// A setting that cannot be, or the listener has no address.
     pub fn serve(self, listener: TcpListener) -> Result<Server, StartError> {
+        if matches!(self.authentication, Some(Authentication::Certificates(_))) && !self.has_tls() {
+            return Err(StartError::CertificatesWithoutTls);
+        }
         let local = listener.local_addr().map_err(|source| StartError::Bind {
             address: "the given listener".to_owned(),
             source,
@@ -165,9 +206,24 @@ impl ServerBuilder {
         self.start_at(None)
     }
 
+    #[cfg(feature = "tls")]
+    const fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    const fn has_tls(&self) -> bool {
+        false
+    }
+
     fn start_at(self, local: Option<SocketAddr>) -> Result<Server, StartError> {
         let terms = self.limits.check()?;
         let authentication = self.authentication.ok_or(StartError::NoAuthentication)?;
+        #[cfg(feature = "tls")]
+        let tls = match &self.tls {
+            Some(config) => Some(crate::tls::for_server(config)?.into()),
+            None => None,
+        };
         let policy = self.policy.unwrap_or(Policy::Newest);
         let store = self.store.unwrap_or_else(|| Arc::new(Memory::new()));
         let node = match self.node {
@@ -190,6 +246,8 @@ impl ServerBuilder {
             terms,
             policy,
             authentication,
+            #[cfg(feature = "tls")]
+            tls,
             store,
             node,
             last_epoch,

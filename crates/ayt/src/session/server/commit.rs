@@ -8,7 +8,7 @@ use ayt_core::session::frame::{Bits128, Reason, Refuse, Retry};
 use ayt_core::session::handshake::{Admission, ResumeRequest, ServerStep, Terms, negotiate};
 use ayt_core::session::link;
 use ayt_core::session::proof::Secret;
-use ayt_core::session::registry::{self, Claim, Held as _, NewSession};
+use ayt_core::session::registry::{self, Claim, Held as _, InsteadOf, NewSession};
 use ayt_core::session::traffic::{Accepts, Config, Traffic};
 use tokio::sync::mpsc;
 
@@ -151,11 +151,21 @@ impl Deciding<'_, '_> {
         });
         let core = Core::new(shared.clock, traffic);
         let identity = self.hello.identity.clone();
-        let kept = Arc::new(Kept::new(identity, core, *peer, self.predecessor));
+        let kept = Arc::new(Kept::new(identity, core, *peer));
+        let instead_of = match &self.resume {
+            ResumeRequest::Proved {
+                session, received, ..
+            } => Some(InsteadOf {
+                session: *session,
+                received: *received,
+            }),
+            ResumeRequest::NotAsked | ResumeRequest::Unknown => None,
+        };
         let new = NewSession {
             name,
             secret: registry::Secret(secret),
             handle: Keep(kept.clone()),
+            instead_of,
         };
         let taken = book.registry.commit(now, claim, new).ok()?;
         book.taken(&taken, &kept, &shared.counters);
@@ -165,7 +175,7 @@ impl Deciding<'_, '_> {
             epoch,
             session: name,
             secret: Secret::new(secret),
-            known: self.known,
+            known: taken.known,
         };
         Some(Moved {
             kept,

@@ -4,17 +4,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ayt_core::session::codec::bounds::{
-    CHALLENGE_MS, MAX_PAYLOAD, MISSES, REGISTRATION, REGISTRATION_DEFAULT, RESUME_MS, WINDOW,
+    ACK_DELAY, CHALLENGE_MS, DRAIN, FINISH, MAX_PAYLOAD, MISSES, REGISTRATION,
+    REGISTRATION_DEFAULT, RESUME_MS, WINDOW,
 };
 use ayt_core::session::handshake::{BadBeat, BeatPolicy, TermsPolicy};
 use ayt_core::session::registry::{Config as RegistryConfig, FlapLimit, Policy};
-
-/// The longest drain.
-const MOST_DRAIN: Duration = Duration::from_secs(60);
-/// The longest wait for acknowledgements at an end.
-const MOST_FINISH: Duration = Duration::from_secs(600);
-/// The longest delay of an acknowledgement.
-const MOST_ACK_DELAY: Duration = Duration::from_millis(200);
 
 /// Beats of one direction: the bounds within which a client's wish is granted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +56,9 @@ pub struct Limits {
     pub backlog: usize,
     /// The longest silence a client may keep.
     pub client_beat: Beats,
-    /// The longest silence this server will keep.
+    /// The longest silence this server will keep. By default it is not `needed`: a client
+    /// that wishes for no heartbeats of the server, such as a one-way one that pays for
+    /// its traffic, gets none.
     pub server_beat: Beats,
     /// Silences in a row before suspicion: 1 to 10, default 2. One is right only where
     /// the beat is far above any delay of the network.
@@ -85,7 +81,7 @@ pub struct Limits {
     pub resume_for: Duration,
     /// How long a connection that is over is still read: 0 to 60 s, default 5 s.
     pub drain: Duration,
-    /// How long `close` and `shutdown` wait for acknowledgements: 0 to 10 min, default
+    /// How long `close` and `shutdown` wait for acknowledgements: 0 to 1 h, default
     /// 30 s.
     pub finish: Duration,
     /// Sessions without a connection: default 100,000. Beyond, the oldest is over.
@@ -118,7 +114,10 @@ impl Default for Limits {
             connected: 1_000_000,
             backlog: 1_024,
             client_beat: Beats::default(),
-            server_beat: Beats::default(),
+            server_beat: Beats {
+                needed: false,
+                ..Beats::default()
+            },
             misses: terms.misses,
             challenge: Duration::from_secs(5),
             max_payload: terms.max_payload,
@@ -212,10 +211,10 @@ impl Limits {
         within("max_payload", self.max_payload, MAX_PAYLOAD)?;
         within("window", self.window, WINDOW)?;
         within("replay_bound", self.replay_bound, WINDOW)?;
-        within("ack_delay", self.ack_delay, Duration::ZERO..=MOST_ACK_DELAY)?;
+        within("ack_delay", self.ack_delay, ACK_DELAY)?;
         within("resume_for", self.resume_for, of_ms(&RESUME_MS))?;
-        within("drain", self.drain, Duration::ZERO..=MOST_DRAIN)?;
-        within("finish", self.finish, Duration::ZERO..=MOST_FINISH)?;
+        within("drain", self.drain, DRAIN)?;
+        within("finish", self.finish, FINISH)?;
         within("takeovers", self.takeovers, 1..=u32::MAX)?;
         let hint = Duration::from_millis(1)..=Duration::from_secs(24 * 3_600);
         within("flap_window", self.flap_window, hint.clone())?;

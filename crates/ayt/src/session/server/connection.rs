@@ -1,6 +1,6 @@
 //! The task of one connection, from accept to the close of its socket.
 
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{Frame, Reason, Refuse, Retry, Welcome};
+use ayt_core::session::link::End;
 use ayt_core::session::registry::Conn;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::task::unconstrained;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -18,15 +20,17 @@ use super::door::Place;
 use super::held::Kept;
 use super::log;
 use super::register::{Outcome, Registration};
+#[cfg(feature = "tls")]
+use super::secure;
 use super::shared::Shared;
 use super::spare;
 use super::stats::one_more;
-use crate::session::driver::Ticket;
+use crate::session::driver::{Below, Ticket};
 use crate::session::wire::write_frame;
 
 /// How long a refused client's bytes are read, so that closing does not turn into a
 /// reset that overtakes the refusal.
-const LINGER: Duration = Duration::from_secs(1);
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
 /// A session that was admitted, and how its connection begins.
 pub(super) struct Admitted {
@@ -53,6 +57,16 @@ impl Drop for Carried {
     }
 }
 
+/// A connection as the listener has accepted it.
+pub(super) fn accepted(shared: &Arc<Shared>, io: TcpStream, peer: SocketAddr) {
+    #[cfg(feature = "tls")]
+    if shared.tls.is_some() {
+        secure::admit(shared, io, peer);
+        return;
+    }
+    admit(shared, io, peer, None);
+}
+
 /// Takes a connection on, or turns it away at once.
 pub(super) fn admit<S>(
     shared: &Arc<Shared>,
@@ -63,13 +77,26 @@ pub(super) fn admit<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    match enter(shared, peer) {
+        Ok(place) => {
+            let newcomer = Newcomer::new(shared, peer, place, certificate);
+            shared.spawn(serve(shared.clone(), io, newcomer));
+            true
+        }
+        Err(refuse) => {
+            turn_away(&mut io, &refuse);
+            false
+        }
+    }
+}
+
+/// A place among those that have not registered; counts, and says why there is none.
+pub(super) fn enter(shared: &Arc<Shared>, peer: SocketAddr) -> Result<Place, Refuse> {
     one_more(&shared.counters.accepted);
     let refuse = if let Some(retry) = shared.closing() {
         refusal(Reason::ShuttingDown, retry, "the server is shutting down")
     } else if let Some(place) = shared.door.enter(peer) {
-        let task = serve(shared.clone(), io, peer, place, certificate);
-        shared.spawn(task);
-        return true;
+        return Ok(place);
     } else {
         let retry = shared.spread(Duration::from_secs(1));
         let text = "too many connections have not registered";
@@ -77,8 +104,35 @@ where
     };
     shared.counters.refused(refuse.reason);
     log::refused(peer, &refuse);
-    turn_away(&mut io, &refuse);
-    false
+    Err(refuse)
+}
+
+/// A connection that has not registered.
+pub(super) struct Newcomer {
+    pub(super) peer: SocketAddr,
+    pub(super) place: Place,
+    /// The client's, verified by TLS.
+    pub(super) certificate: Option<Vec<u8>>,
+    /// When it is too late to register. It does not move.
+    pub(super) deadline: Instant,
+    pub(super) below: Below,
+}
+
+impl Newcomer {
+    pub(super) fn new(
+        shared: &Shared,
+        peer: SocketAddr,
+        place: Place,
+        certificate: Option<Vec<u8>>,
+    ) -> Self {
+        Self {
+            peer,
+            place,
+            certificate,
+            deadline: Instant::now() + shared.limits.registration,
+            below: Below::default(),
+        }
+    }
 }
 
 pub(super) fn refusal(reason: Reason, retry: Retry, text: &str) -> Refuse {
@@ -111,19 +165,22 @@ fn turn_away(io: &mut (impl AsyncRead + AsyncWrite + Unpin), refuse: &Refuse) {
     let _ = at_once.poll(&mut Context::from_waker(Waker::noop()));
 }
 
-async fn serve<S>(
-    shared: Arc<Shared>,
-    mut io: S,
-    peer: SocketAddr,
-    place: Place,
-    certificate: Option<Vec<u8>>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+pub(super) async fn serve<S>(shared: Arc<Shared>, mut io: S, newcomer: Newcomer)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Newcomer {
+        peer,
+        place,
+        certificate,
+        deadline,
+        below,
+    } = newcomer;
     let mut decoder = Decoder::new();
     // Boxed: what a registration needs is given back before the session begins.
     let outcome = Box::pin(async {
-        let registration = Registration::new(&shared, peer, certificate.as_deref());
+        let certificate = certificate.as_deref();
+        let registration = Registration::new(&shared, peer, certificate, deadline);
         registration.run(&mut io, &mut decoder).await
     })
     .await;
@@ -131,17 +188,17 @@ async fn serve<S>(
     match outcome {
         Outcome::Session(admitted) => {
             drop(place);
-            carry(&shared, io, decoder, admitted).await;
+            Box::pin(begin(&shared, io, (decoder, below), admitted)).await;
         }
         Outcome::Spare(spare) => {
             drop(place);
-            spare::serve(&shared, io, decoder, *spare).await;
+            Box::pin(spare::serve(&shared, io, decoder, *spare)).await;
         }
         Outcome::Refused(refuse) => {
             shared.counters.refused(refuse.reason);
             log::refused(peer, &refuse);
             // The place is held until it is gone.
-            let _ = timeout(LINGER, say_no(&mut io, &refuse)).await;
+            let _ = timeout(LINGER, Box::pin(say_no(&mut io, &refuse))).await;
         }
         Outcome::Gone => {
             one_more(&shared.counters.gone);
@@ -162,10 +219,26 @@ async fn say_no(io: &mut (impl AsyncRead + AsyncWrite + Unpin), refuse: &Refuse)
     while let Ok(1..) = io.read(&mut scratch).await {}
 }
 
-/// The connection of a session, until it is closed.
-async fn carry<S>(shared: &Arc<Shared>, mut io: S, mut decoder: Decoder, admitted: Box<Admitted>)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+/// The task of a connection, with nothing beside: there are as many as sessions.
+struct Carrying<P>(P);
+
+impl<P: Future<Output = Option<End>> + Unpin> Future for Carrying<P> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.0).poll(cx).map(drop)
+    }
+}
+
+/// The connection of a session begins. A task of its own, which is much smaller than
+/// that of a registration, carries it until it is closed.
+async fn begin<S>(
+    shared: &Arc<Shared>,
+    mut io: S,
+    (mut decoder, below): (Decoder, Below),
+    admitted: Box<Admitted>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Admitted {
         carried,
@@ -180,12 +253,12 @@ where
         return;
     }
     decoder.set_limit(max_payload);
-    let (kept, conn, epoch) = (&carried.kept, carried.conn, carried.epoch);
-    let told = |notice| {
-        shared.book(|book, now| {
-            book.notice(now, (kept, conn, epoch), notice, &shared.counters);
-        });
-    };
-    // The socket is closed in here, after the link has said so.
-    kept.core.carry(ticket, io, decoder, told).await;
+    let core = Arc::clone(&carried.kept.core);
+    // The socket is closed in there, after the link has said so; then the book is told.
+    let carrying = core.carry(ticket, io, (decoder, below), move |notice| {
+        let shared = &carried.shared;
+        let of = (&*carried.kept, carried.conn, carried.epoch);
+        shared.book(|book, now| book.notice(now, of, notice, &shared.counters));
+    });
+    shared.spawn(Carrying(carrying));
 }

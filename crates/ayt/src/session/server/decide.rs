@@ -19,7 +19,6 @@ use super::Session;
 use super::book::Book;
 use super::commit::{Committed, ToCommit};
 use super::connection::refusal;
-use super::held::Predecessor;
 use super::log;
 use super::register::{Outcome, Registration};
 use super::shared::Shared;
@@ -37,8 +36,6 @@ pub(super) struct Deciding<'r, 's> {
     pub(super) resume: ResumeRequest,
     /// A claim that waited for the older one's answer.
     waited: Option<Claim>,
-    pub(super) known: Option<u64>,
-    pub(super) predecessor: Option<Predecessor>,
 }
 
 /// What the registry says.
@@ -63,8 +60,6 @@ impl<'r, 's> Deciding<'r, 's> {
             find,
             resume: ResumeRequest::NotAsked,
             waited: None,
-            known: None,
-            predecessor: None,
         }
     }
 
@@ -261,11 +256,7 @@ impl<'r, 's> Deciding<'r, 's> {
         }
         let decision = match self.ask(book, now) {
             Answer::Go(claim) => return Verdict::Take(claim),
-            Answer::Fresh { known, decision } => {
-                self.known = known;
-                self.predecessor = book.settled(&self.registration.shared.counters);
-                decision
-            }
+            Answer::Fresh(decision) => decision,
             Answer::Refuse(refusal) => return Verdict::Refuse(said(refusal)),
         };
         match decision {
@@ -293,11 +284,7 @@ impl<'r, 's> Deciding<'r, 's> {
             by,
         } = &self.resume
         else {
-            let decision = book.registry.register(now, identity, conn);
-            return Answer::Fresh {
-                known: None,
-                decision,
-            };
+            return Answer::Fresh(book.registry.register(now, identity, conn));
         };
         let proves = |secret: &Bits128| secret == by.bits();
         let wish = Wish {

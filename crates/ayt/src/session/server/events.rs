@@ -57,7 +57,8 @@ pub enum SessionEvent {
     Missed(u64),
 }
 
-/// The events of one session that wait for its program.
+/// The events of one session that wait for its program. A program that never asks
+/// costs a session nothing for the one event that each has.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     state: Mutex<State>,
@@ -66,14 +67,55 @@ pub(super) struct Events {
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<SessionEvent>,
-    missed: u64,
+    /// It is connected for the first time, and that was not told.
+    begun: bool,
     closed: bool,
+    waiting: Option<Box<Waiting>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    events: VecDeque<SessionEvent>,
+    missed: u64,
+}
+
+impl State {
+    fn add(&mut self, event: SessionEvent) {
+        let waiting = self.waiting.get_or_insert_default();
+        if waiting.events.len() == MOST {
+            waiting.events.pop_front();
+            waiting.missed += 1;
+        }
+        waiting.events.push_back(event);
+    }
 }
 
 impl Events {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first connection is there.
+    pub(super) fn begin(&self) {
+        self.lock().begun = true;
+        self.news.notify_waiters();
+    }
+
+    /// Another connection is there, in place of the one from `before`.
+    pub(super) fn resumed(&self, before: (SocketAddr, u64), now: (SocketAddr, u64)) {
+        let mut state = self.lock();
+        if std::mem::take(&mut state.begun) {
+            let (peer, epoch) = before;
+            let first = SessionEvent::Connected { peer, epoch };
+            state
+                .waiting
+                .get_or_insert_default()
+                .events
+                .push_front(first);
+        }
+        drop(state);
+        let (peer, epoch) = now;
+        self.push(SessionEvent::Resumed { peer, epoch });
     }
 
     pub(super) fn push(&self, event: SessionEvent) {
@@ -82,38 +124,52 @@ impl Events {
             return;
         }
         state.closed = matches!(event, SessionEvent::Ended { .. });
-        if state.waiting.len() == MOST {
-            state.waiting.pop_front();
-            state.missed += 1;
-        }
-        state.waiting.push_back(event);
+        state.add(event);
         drop(state);
         self.news.notify_waiters();
     }
 
-    /// Cancel safe: an event leaves the buffer in the poll that returns it.
-    pub(super) async fn next(&self) -> Option<SessionEvent> {
+    /// Told of each event, and whenever something else has changed.
+    pub(super) const fn news(&self) -> &Notify {
+        &self.news
+    }
+
+    /// Cancel safe: an event leaves the buffer in the poll that returns it. `standing`
+    /// says from where the session is connected, and under which epoch.
+    pub(super) async fn next(
+        &self,
+        standing: impl Fn() -> (SocketAddr, u64),
+    ) -> Option<SessionEvent> {
         loop {
             let news = self.news.notified();
             tokio::pin!(news);
             news.as_mut().enable();
-            if let Some(event) = self.take() {
+            if let Some(event) = self.take(&standing) {
                 return event;
             }
             news.await;
         }
     }
 
-    fn take(&self) -> Option<Option<SessionEvent>> {
+    fn take(&self, standing: impl Fn() -> (SocketAddr, u64)) -> Option<Option<SessionEvent>> {
         let mut state = self.lock();
-        let missed = std::mem::take(&mut state.missed);
+        if std::mem::take(&mut state.begun) {
+            let (peer, epoch) = standing();
+            return Some(Some(SessionEvent::Connected { peer, epoch }));
+        }
+        let closed = state.closed;
+        let Some(waiting) = &mut state.waiting else {
+            return closed.then_some(None);
+        };
+        let missed = std::mem::take(&mut waiting.missed);
         if missed > 0 {
             return Some(Some(SessionEvent::Missed(missed)));
         }
-        match state.waiting.pop_front() {
-            Some(event) => Some(Some(event)),
-            None => state.closed.then_some(None),
+        let event = waiting.events.pop_front();
+        if waiting.events.is_empty() {
+            state.waiting = None;
         }
+        Some(event)
     }
 }
 
@@ -122,14 +178,42 @@ impl Events {
 mod tests {
     use super::*;
 
+    fn nowhere() -> (SocketAddr, u64) {
+        (([192, 0, 2, 1], 7).into(), 1)
+    }
+
+    #[tokio::test]
+    async fn the_first_event_is_told_first_and_as_it_was() {
+        let (first, second) = (nowhere(), (nowhere().0, 2));
+        let events = Events::default();
+        events.begin();
+        events.resumed(first, second);
+        let connected = SessionEvent::Connected {
+            peer: first.0,
+            epoch: 1,
+        };
+        assert_eq!(events.next(|| second).await, Some(connected.clone()));
+        let resumed = SessionEvent::Resumed {
+            peer: first.0,
+            epoch: 2,
+        };
+        assert_eq!(events.next(|| second).await, Some(resumed));
+        let events = Events::default();
+        events.begin();
+        events.push(SessionEvent::Suspect);
+        assert_eq!(events.next(nowhere).await, Some(connected));
+        assert_eq!(events.next(nowhere).await, Some(SessionEvent::Suspect));
+        assert!(events.lock().waiting.is_none());
+    }
+
     #[tokio::test]
     async fn nobody_waits_for_a_program_that_does_not_ask() {
         let events = Events::default();
         for n in 0..100 {
             events.push(SessionEvent::Late(Duration::from_secs(n)));
         }
-        assert_eq!(events.next().await, Some(SessionEvent::Missed(36)));
+        assert_eq!(events.next(nowhere).await, Some(SessionEvent::Missed(36)));
         let late = SessionEvent::Late(Duration::from_secs(36));
-        assert_eq!(events.next().await, Some(late));
+        assert_eq!(events.next(nowhere).await, Some(late));
     }
 }

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::events::{Events, SessionEvent};
 use crate::session::driver::{Core, HeldCore};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
+use crate::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What the client said of the session before, when it came back too late to go on
 /// with it.
@@ -39,9 +39,8 @@ pub(super) struct Kept {
     pub(super) identity: Bytes,
     pub(super) core: Arc<Core>,
     pub(super) events: Events,
-    /// It is told: no connection will carry it on.
-    pub(super) ended: Notify,
-    pub(super) predecessor: Option<Predecessor>,
+    /// Boxed, as most have none.
+    pub(super) predecessor: OnceLock<Box<Predecessor>>,
     state: Mutex<State>,
     /// Tasks that carry it and have not ended: at most two, one of them parted.
     carried: AtomicUsize,
@@ -55,7 +54,7 @@ struct State {
     peer: SocketAddr,
     epoch: u64,
     /// How its last connection ended.
-    last: Option<End>,
+    last: Option<Box<End>>,
     /// Another server has its identity.
     elsewhere: bool,
     /// Why it is over: decided once, whatever comes after.
@@ -63,18 +62,12 @@ struct State {
 }
 
 impl Kept {
-    pub(super) fn new(
-        identity: Bytes,
-        core: Arc<Core>,
-        peer: SocketAddr,
-        predecessor: Option<Predecessor>,
-    ) -> Self {
+    pub(super) fn new(identity: Bytes, core: Arc<Core>, peer: SocketAddr) -> Self {
         Self {
             identity,
             core,
             events: Events::default(),
-            ended: Notify::new(),
-            predecessor,
+            predecessor: OnceLock::new(),
             state: Mutex::new(State {
                 peer,
                 epoch: 0,
@@ -100,18 +93,27 @@ impl Kept {
         self.lock().peer
     }
 
+    /// See [`Events::next`].
+    pub(super) async fn next_event(&self) -> Option<SessionEvent> {
+        let standing = || {
+            let state = self.lock();
+            (state.peer, state.epoch)
+        };
+        self.events.next(standing).await
+    }
+
     /// A connection carries it from here on.
     pub(super) fn connected(&self, peer: SocketAddr, epoch: u64) {
         self.carried.fetch_add(1, Ordering::Relaxed);
         let mut state = self.lock();
-        let first = state.epoch == 0;
+        let before = (state.peer, state.epoch);
         (state.peer, state.epoch) = (peer, epoch);
         drop(state);
-        self.events.push(if first {
-            SessionEvent::Connected { peer, epoch }
+        if before.1 == 0 {
+            self.events.begin();
         } else {
-            SessionEvent::Resumed { peer, epoch }
-        });
+            self.events.resumed(before, (peer, epoch));
+        }
     }
 
     /// A connection carries it no more.
@@ -126,7 +128,7 @@ impl Kept {
 
     /// The end of its connection is decided.
     pub(super) fn lost(&self, end: &End) {
-        self.lock().last = Some(end.clone());
+        self.lock().last = Some(Box::new(end.clone()));
         self.events.push(SessionEvent::Lost(end.clone()));
     }
 
@@ -143,7 +145,7 @@ impl Kept {
         } else {
             over
         };
-        let cause = cause(over, state.last.as_ref());
+        let cause = cause(over, state.last.as_deref());
         state.over = Some((over, cause));
         drop(state);
         self.over.store(true, Ordering::Release);
@@ -164,12 +166,13 @@ impl Kept {
             return;
         };
         let reason = state.last.as_ref().and_then(|end| end.reason);
+        let missing = state.last.as_ref().map_or(0, |end| end.missing);
         drop(state);
-        self.core.finish(cause, reason);
+        self.core.finish(cause, reason, missing);
         if let Some(end) = self.core.over() {
             self.events.push(SessionEvent::Ended { over, end });
         }
-        self.ended.notify_waiters();
+        self.events.news().notify_waiters();
     }
 
     /// Whether there is more to be done when a message was taken.
@@ -222,6 +225,10 @@ impl Held for Keep {
 
     fn all_handed_over(&self) -> bool {
         Self::all_taken(&self.0)
+    }
+
+    fn settle(&self) -> Numbers {
+        self.held().settle()
     }
 
     fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {

@@ -30,6 +30,19 @@ mod on {
         debug!(target: "ayt", %peer, ?reason, why, "refused");
     }
 
+    pub(crate) fn no_certificate(peer: SocketAddr) {
+        debug!(
+            target: "ayt", %peer,
+            "no client certificate: did the client send one over TLS, and does the server's \
+             TLS configuration ask for it (`with_client_cert_verifier`)?"
+        );
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(peer: SocketAddr, error: &crate::tls::TlsError) {
+        debug!(target: "ayt", %peer, failure = error.failure().name(), %error, "no TLS");
+    }
+
     pub(crate) fn gone(peer: SocketAddr) {
         debug!(target: "ayt", %peer, "gone before it was registered");
     }
@@ -70,6 +83,9 @@ mod off {
     pub(crate) const fn over(_identity: &[u8], _cause: Cause, _why: Over) {}
     pub(crate) const fn flapping(_identity: &[u8]) {}
     pub(crate) const fn refused(_peer: SocketAddr, _refuse: &Refuse) {}
+    pub(crate) const fn no_certificate(_peer: SocketAddr) {}
+    #[cfg(feature = "tls")]
+    pub(crate) const fn tls(_peer: SocketAddr, _error: &crate::tls::TlsError) {}
     pub(crate) const fn gone(_peer: SocketAddr) {}
     pub(crate) fn unable(_peer: SocketAddr, _what: &str, _error: &dyn Display) {}
     pub(crate) const fn cannot_accept(_error: &std::io::Error) {}

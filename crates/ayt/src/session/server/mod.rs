@@ -28,6 +28,9 @@
 //! [`Session`]: [`Server::accept`] gives each only once. One that comes back too late,
 //! or begins anew, is a new session, and the old one ends.
 //!
+//! **Over TLS** (feature `tls`): `Server::builder().tls(config)`; see `ayt::tls`. With
+//! `certificates` the clients' certificates say who they are.
+//!
 //! # What runs
 //!
 //! One task for each connection, and four for the server. None outlives the [`Server`]:
@@ -38,7 +41,8 @@
 //!
 //! Before it has registered, a connection costs at most one frame of 1,028 bytes and
 //! its task; how many there may be is bounded, in all and for one address, and each has
-//! a deadline that does not move ([`Limits`]). A session costs at most its window and
+//! a deadline that does not move ([`Limits`]). The handshake of TLS costs up to 64 KiB
+//! more, within the same bounds. A session costs at most its window and
 //! its replay bound, and holds neither while nothing is under way.
 
 mod auth;
@@ -56,6 +60,8 @@ mod explore;
 mod held;
 mod log;
 mod register;
+#[cfg(feature = "tls")]
+mod secure;
 mod session;
 mod shared;
 mod spare;
@@ -121,8 +127,9 @@ impl Server {
     /// `peer`'s address. `false` where it was turned away at once (too many connections
     /// have not registered, or the server is shutting down): it is closed then.
     ///
-    /// What encrypts must have finished its handshake: bound that one too. The stream's
-    /// `poll_shutdown` must close the writing direction only.
+    /// What encrypts must have finished its handshake: bound that one too, or let this
+    /// server do it (feature `tls`: `serve_tls`). The stream's `poll_shutdown` must close
+    /// the writing direction only, as that of tokio-rustls does.
     pub fn serve_connection<S>(&self, io: S, peer: SocketAddr) -> bool
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -137,6 +144,17 @@ impl Server {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         connection::admit(&self.shared, io, peer, Some(certificate))
+    }
+
+    /// Serves a connection that was accepted elsewhere and begins with a TLS handshake:
+    /// that has the registration deadline, too. As [`Self::serve_connection`] otherwise;
+    /// `false` also where [`ServerBuilder::tls`] was not called.
+    #[cfg(feature = "tls")]
+    pub fn serve_tls<S>(&self, io: S, peer: SocketAddr) -> bool
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        secure::admit(&self.shared, io, peer)
     }
 
     /// What it has counted, and what there is now.

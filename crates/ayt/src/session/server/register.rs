@@ -52,13 +52,14 @@ impl<'s> Registration<'s> {
         shared: &'s Arc<Shared>,
         peer: SocketAddr,
         certificate: Option<&'s [u8]>,
+        deadline: Instant,
     ) -> Self {
         Self {
             shared,
             peer,
             conn: shared.next_conn(),
             certificate,
-            deadline: Instant::now() + shared.limits.registration,
+            deadline,
         }
     }
 
@@ -262,6 +263,10 @@ impl<'s> Registration<'s> {
         match (&self.shared.authentication, self.certificate, hello) {
             (Authentication::Certificates(names), Some(certificate), Some(hello)) => {
                 names(certificate, &hello.identity)
+            }
+            (Authentication::Certificates(_), None, _) => {
+                log::no_certificate(self.peer);
+                false
             }
             _ => false,
         }

@@ -109,7 +109,7 @@ impl Handle {
 
     async fn ended(&self) -> SessionEnd {
         loop {
-            let ended = self.kept.ended.notified();
+            let ended = self.kept.events.news().notified();
             tokio::pin!(ended);
             ended.as_mut().enable();
             if let Some(end) = self.kept.core.over() {
@@ -174,7 +174,7 @@ impl Session {
     /// one is known exactly.
     #[must_use]
     pub fn predecessor(&self) -> Option<Predecessor> {
-        self.kept().predecessor
+        self.kept().predecessor.get().map(|before| **before)
     }
 
     /// Sends a message: ready once there is room for it in the replay buffer, connected
@@ -217,7 +217,7 @@ impl Session {
     ///
     /// Cancel safe: an event is taken only where it is returned.
     pub async fn next_event(&self) -> Option<SessionEvent> {
-        self.kept().events.next().await
+        self.kept().next_event().await
     }
 
     /// Ends the session once everything sent is acknowledged (at most
@@ -287,6 +287,13 @@ impl SessionSender {
         self.handle.try_send(message.into())
     }
 
+    /// As [`Session::next_event`]: here too, so that one task can wait for events and
+    /// for messages at once. Each event is given once.
+    /// Cancel safe.
+    pub async fn next_event(&self) -> Option<SessionEvent> {
+        self.handle.kept.next_event().await
+    }
+
     /// As [`Session::close`]; cancel safe as that.
     pub async fn close(&self) -> SessionEnd {
         self.handle.end_softly();
@@ -312,6 +319,6 @@ impl SessionReceiver {
 
     /// As [`Session::next_event`]; cancel safe as that.
     pub async fn next_event(&self) -> Option<SessionEvent> {
-        self.handle.kept.events.next().await
+        self.handle.kept.next_event().await
     }
 }

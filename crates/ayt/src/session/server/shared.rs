@@ -35,6 +35,8 @@ pub(super) struct Shared {
     pub(super) terms: TermsPolicy,
     pub(super) policy: Policy,
     pub(super) authentication: Authentication,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<tokio_rustls::TlsAcceptor>,
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) node: Node,
     pub(super) counters: Counters,
@@ -66,6 +68,8 @@ pub(super) struct Parts {
     pub(super) terms: TermsPolicy,
     pub(super) policy: Policy,
     pub(super) authentication: Authentication,
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<tokio_rustls::TlsAcceptor>,
     pub(super) store: Arc<dyn SessionStore>,
     pub(super) node: Node,
     /// Epochs begin after this.
@@ -83,6 +87,8 @@ impl Shared {
             terms: parts.terms,
             policy: parts.policy,
             authentication: parts.authentication,
+            #[cfg(feature = "tls")]
+            tls: parts.tls,
             store: parts.store,
             node: parts.node,
             counters: Counters::default(),

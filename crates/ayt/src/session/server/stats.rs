@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use ayt_core::cause::Cause;
 use ayt_core::session::frame::Reason;
 
+#[cfg(feature = "tls")]
+use crate::tls::Failure;
+
 /// Every reason that a refusal may have.
 const REASONS: [Reason; 12] = [
     Reason::Done,
@@ -27,6 +30,8 @@ pub(super) struct Counters {
     pub(super) accepted: AtomicU64,
     pub(super) accept_errors: AtomicU64,
     refused: [AtomicU64; REASONS.len()],
+    #[cfg(feature = "tls")]
+    tls: [AtomicU64; Failure::ALL.len()],
     pub(super) gone: AtomicU64,
     pub(super) registered: AtomicU64,
     pub(super) resumed: AtomicU64,
@@ -45,6 +50,13 @@ impl Counters {
     pub(super) fn refused(&self, reason: Reason) {
         if let Some(at) = REASONS.iter().position(|one| *one == reason) {
             one_more(&self.refused[at]);
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn tls_failed(&self, failure: Failure) {
+        if let Some(at) = Failure::ALL.iter().position(|one| *one == failure) {
+            one_more(&self.tls[at]);
         }
     }
 
@@ -70,6 +82,13 @@ impl Counters {
                 .into_iter()
                 .zip(&self.refused)
                 .map(|(reason, n)| (reason, n.load(Relaxed)))
+                .filter(|(_, n)| *n > 0)
+                .collect(),
+            #[cfg(feature = "tls")]
+            tls_failed: Failure::ALL
+                .into_iter()
+                .zip(&self.tls)
+                .map(|(failure, n)| (failure, n.load(Relaxed)))
                 .filter(|(_, n)| *n > 0)
                 .collect(),
             gone: self.gone.load(Relaxed),
@@ -112,6 +131,7 @@ pub struct Now {
 /// They are read one after the other, without stopping the server: the sum may be off
 /// by what happened meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Connections that were taken on, from the listener or by hand.
     pub accepted: u64,
@@ -119,6 +139,11 @@ pub struct Stats {
     pub accept_errors: u64,
     /// Refused connections, by what REFUSE said.
     pub refused: Vec<(Reason, u64)>,
+    /// Connections closed because TLS failed, by failure; with
+    /// [`Failure::TooLate`] those whose handshake was not over by the registration
+    /// deadline. They are in no other counter but `accepted`.
+    #[cfg(feature = "tls")]
+    pub tls_failed: Vec<(Failure, u64)>,
     /// Connections whose client left before it was registered.
     pub gone: u64,
     /// New sessions.
@@ -146,6 +171,14 @@ impl Stats {
     #[must_use]
     pub fn refused(&self, reason: Reason) -> u64 {
         let found = self.refused.iter().find(|(one, _)| *one == reason);
+        found.map_or(0, |(_, n)| *n)
+    }
+
+    /// How many connections were closed because TLS failed in this way.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls_failed(&self, failure: Failure) -> u64 {
+        let found = self.tls_failed.iter().find(|(one, _)| *one == failure);
         found.map_or(0, |(_, n)| *n)
     }
 

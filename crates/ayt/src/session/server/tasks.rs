@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::connection::admit;
+use super::connection::accepted;
 use super::log;
 use super::shared::{Shared, lock};
 use super::stats::one_more;
@@ -25,18 +25,18 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
     let mut pause = PAUSES.0;
     loop {
-        let accepted = tokio::select! {
+        let next = tokio::select! {
             biased;
             () = shared.closes() => return,
-            accepted = listener.accept() => accepted,
+            next = listener.accept() => next,
         };
-        match accepted {
+        match next {
             Ok((io, peer)) => {
                 pause = PAUSES.0;
                 // Heartbeats and acknowledgements are small and must not wait for each
                 // other. Where it fails the connection is gone, and reading says so.
                 let _ = io.set_nodelay(true);
-                admit(&shared, io, peer, None);
+                accepted(&shared, io, peer);
             }
             Err(error) if is_of_one_connection(&error) => {
                 one_more(&shared.counters.accept_errors);

@@ -58,6 +58,17 @@ pub enum ClientError {
         /// This side's.
         sent: u64,
     },
+    /// A beat shorter than this client keeps, or than it cares to hear.
+    #[error(
+        "the server asks for a beat of {asked} ms, and this client goes on with none below \
+         {least} ms: raise the server's floor, or lower this client's least beat"
+    )]
+    BeatTooShort {
+        /// The server's, milliseconds.
+        asked: u32,
+        /// This client's least, milliseconds.
+        least: u32,
+    },
     /// A spare connection that was welcomed like a session.
     #[error("the server's WELCOME to a spare connection is that of a session")]
     SpareTerms,
@@ -78,11 +89,15 @@ const fn method_name(method: Method) -> &'static str {
 }
 
 impl ClientError {
-    /// The frame to send before closing; `None` where nothing was said yet, or all is.
+    /// The frame to send before closing; `None` where nothing was said yet, or all is,
+    /// or nothing must be.
     #[must_use]
     pub fn bye(&self) -> Option<Bye> {
         let reason = match self {
             Self::Settings(_) | Self::Deadline(_) | Self::Over => return None,
+            // A frame after WELCOME would make the old secret worthless, and the new
+            // one is not taken up: the session is to be resumed with the old.
+            Self::BeatTooShort { .. } => return None,
             Self::Method { .. } | Self::ServerMac => Reason::NotAuthorised,
             Self::TooLate => Reason::TooLate,
             Self::Unexpected { .. }

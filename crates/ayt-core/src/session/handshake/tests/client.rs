@@ -266,7 +266,7 @@ fn welcome_answers_what_was_asked() {
             |w| (w.resumed, w.received, w.session) = (false, 0, [9; 16]),
             None,
         ),
-        (Mode::Register, |w| w.server_beat_ms = 10, None),
+        (Mode::Register, |w| w.server_beat_ms = 1_000, None),
     ];
     for method in METHODS {
         for (number, (mode, change, error)) in cases.iter().enumerate() {
@@ -348,4 +348,54 @@ fn a_downgrade_is_told_in_words() {
         "the server asks for no proof, this client was set up for the proof of a key: \
          nothing was proved to it; set both up alike"
     );
+}
+
+#[test]
+fn a_beat_below_the_least_is_not_gone_on_with() {
+    // Wish, least, what WELCOME says, and whether that is taken.
+    for (wish, least, asked, fine) in [
+        (30_000, 1_000, 30_000, true),
+        (30_000, 1_000, 1_000, true),
+        (30_000, 1_000, 999, false),
+        // A wish that is shorter holds instead; and 0 is no beat at all.
+        (50, 1_000, 50, true),
+        (50, 1_000, 49, false),
+        (0, 1_000, 1_000, true),
+        (0, 1_000, 999, false),
+        (30_000, 1_000, 0, true),
+    ] {
+        for server_beat in [false, true] {
+            let mut settings = ClientSettings {
+                least_beat_ms: least,
+                ..settings()
+            };
+            if server_beat {
+                settings.server_beat_ms = wish;
+            } else {
+                settings.client_beat_ms = wish;
+            }
+            let credential = Credential::Key(key());
+            let (mut client, hello) =
+                Client::start(&settings, credential, Purpose::Register, [0; 16], START).unwrap();
+            let step = client.on_frame(&challenge(Method::Hmac), START).unwrap();
+            let ClientStep::Send(Frame::Proof(proof)) = step else {
+                panic!("no PROOF");
+            };
+            let welcome = welcome(&hello, &proof, Some(&key()), |welcome| {
+                (welcome.client_beat_ms, welcome.server_beat_ms) = (30_000, 30_000);
+                if server_beat {
+                    welcome.server_beat_ms = asked;
+                } else {
+                    welcome.client_beat_ms = asked;
+                }
+            });
+            let said = client.on_frame(&welcome, START);
+            assert_eq!(said.is_ok(), fine, "{wish} {least} {asked}");
+            if let Err(error) = said {
+                assert!(matches!(error, ClientError::BeatTooShort { .. }));
+                // Said, it would make the old secret worthless.
+                assert_eq!(error.bye(), None);
+            }
+        }
+    }
 }

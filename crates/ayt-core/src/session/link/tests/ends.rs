@@ -199,3 +199,21 @@ fn a_text_is_cut_between_characters() {
     let sent = frames(&mut link, 0);
     assert!(matches!(&sent[..], [Frame::Bye(bye)] if bye.text == "ü".repeat(100)));
 }
+
+#[test]
+fn an_end_says_how_many_messages_never_came() {
+    for (reason, last, missing) in [
+        (Reason::Done, 1, 0),
+        (Reason::Done, 4, 3),
+        (Reason::Superseded, u64::MAX, u64::MAX - 1),
+        (Reason::ShuttingDown, 2, 1),
+    ] {
+        let mut link = link();
+        came(&mut link, 1, data(1));
+        came(&mut link, 2, bye(reason, last));
+        assert_eq!(link.ending().unwrap().missing, missing, "{reason:?}");
+    }
+    let mut own = link();
+    own.bye(T(1), Reason::Kicked, Retry::Never, "");
+    assert_eq!(own.ending().unwrap().missing, 0);
+}

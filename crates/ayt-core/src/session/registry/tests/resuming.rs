@@ -63,8 +63,9 @@ fn an_expired_session_tells_both_numbers() {
     };
     handle.0.borrow_mut().numbers = numbers;
     registry.lost(T(0), &id(), first.epoch, Fate::Stays, false);
-    assert_eq!(registry.next_deadline(), Some(S(300)));
-    registry.handle_timeout(S(300));
+    pass(&mut registry, S(300) - T(1));
+    assert_eq!(events(&mut registry), []);
+    pass(&mut registry, S(300));
     let told = events(&mut registry);
     assert!(
         matches!(&told[..], [Event::Over { why: Over::Expired, numbers: n, .. }]
@@ -76,14 +77,12 @@ fn an_expired_session_tells_both_numbers() {
         matches!(wrong, Answer::Refuse(_)),
         "of a session that is over, too"
     );
-    let answer = wish(&mut registry, S(400), 2, (1, 101));
-    assert!(matches!(
-        answer,
-        Answer::Fresh {
-            known: Some(17),
-            decision: Decision::Take(_)
-        }
-    ));
+    let Answer::Fresh(decision) = wish(&mut registry, S(400), 2, (1, 101)) else {
+        panic!("it is over")
+    };
+    let new = new_instead_of(2, 1);
+    let taken = registry.commit(S(400), take(decision), new).unwrap();
+    assert_eq!(taken.known, Some(17));
     let settled = Event::Settled {
         identity: id(),
         peer_received: 0,
@@ -91,8 +90,77 @@ fn an_expired_session_tells_both_numbers() {
     };
     assert_eq!(events(&mut registry), [settled]);
     // Of a session nobody has heard of nothing is said.
-    let answer = wish(&mut registry, S(400), 2, (5, 105));
-    assert!(matches!(answer, Answer::Fresh { known: None, .. }));
+    let Answer::Fresh(decision) = wish(&mut registry, S(400), 3, (5, 105)) else {
+        panic!("there never was one")
+    };
+    let new = new_instead_of(3, 5);
+    let taken = registry.commit(S(400), take(decision), new).unwrap();
+    assert_eq!(taken.known, None);
+}
+
+#[test]
+fn what_is_handed_over_until_the_client_is_told_counts_and_nothing_after() {
+    // Over and not read to its end, by expiry or by a newer session; or never over.
+    for ended in ["expired", "superseded", "misfit"] {
+        let mut registry = with_policy(Policy::Newest);
+        let first = enter(&mut registry, T(0), 1, 1);
+        let handle = registry.session(&id(), first.epoch).unwrap().clone();
+        handle.0.borrow_mut().numbers.received = 9;
+        registry.lost(T(0), &id(), first.epoch, Fate::Stays, false);
+        let mut newer = 2;
+        match ended {
+            "expired" => pass(&mut registry, S(301)),
+            "superseded" => {
+                let _ = enter(&mut registry, S(1), 2, 2);
+                newer = 3;
+            }
+            _ => {}
+        }
+        // The program goes on taking what came.
+        handle.0.borrow_mut().numbers.handed_over = 4;
+        let wish = Wish {
+            session: [1; 16],
+            received: 77,
+            accepts: Accepts::default(),
+            proves: &|_| true,
+        };
+        let Answer::Fresh(decision) = registry.resume(S(302), &id(), Conn(9), &wish) else {
+            panic!("it cannot be resumed")
+        };
+        handle.0.borrow_mut().numbers.handed_over = 5;
+        let new = new_instead_of(newer, 1);
+        let taken = registry.commit(S(302), take(decision), new).unwrap();
+        assert_eq!(taken.known, Some(5), "{ended}");
+        let numbers = handle.numbers();
+        assert_eq!((numbers.handed_over, numbers.received), (5, 5), "{ended}");
+    }
+}
+
+#[test]
+fn nothing_of_a_session_is_held_once_it_is_read() {
+    let mut registry = with_policy(Policy::Newest);
+    let first = enter(&mut registry, T(0), 1, 1);
+    let handle = registry.session(&id(), first.epoch).unwrap().clone();
+    handle.0.borrow_mut().numbers.received = 3;
+    registry.lost(T(0), &id(), first.epoch, Fate::Ends, false);
+    events(&mut registry);
+    assert_eq!(
+        Rc::strong_count(&handle.0),
+        3,
+        "the drain's, and the memory's"
+    );
+    // Longer than the drain.
+    pass(&mut registry, S(60));
+    handle.0.borrow_mut().numbers.handed_over = 3;
+    assert!(!registry.drained(S(61), &id(), first.epoch));
+    assert_eq!(Rc::strong_count(&handle.0), 1);
+    let Answer::Fresh(decision) = wish(&mut registry, S(62), 2, (1, 101)) else {
+        panic!("it is over")
+    };
+    let taken = registry
+        .commit(S(62), take(decision), new_instead_of(2, 1))
+        .unwrap();
+    assert_eq!(taken.known, Some(3));
 }
 
 #[test]
@@ -106,15 +174,12 @@ fn a_client_that_cannot_go_on_from_where_it_stands_gets_a_new_session() {
         proves: &|_| true,
     };
     let answer = registry.resume(T(1), &id(), Conn(2), &wish);
-    let Answer::Fresh {
-        known: Some(0),
-        decision,
-    } = answer
-    else {
+    let Answer::Fresh(decision) = answer else {
         panic!("{answer:?}")
     };
-    let taken = registry.commit(T(1), take(decision), new(2)).unwrap();
-    assert_eq!(taken.superseded, Some(Conn(1)));
+    let new = new_instead_of(2, 1);
+    let taken = registry.commit(T(1), take(decision), new).unwrap();
+    assert_eq!((taken.superseded, taken.known), (Some(Conn(1)), Some(0)));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use ayt_core::session::codec::bounds;
+use ayt_core::session::handshake::Credential;
 use ayt_core::session::traffic::Accepts;
 
 use super::{BadClient, Builder, MS};
@@ -22,9 +23,14 @@ impl Builder {
                 time(name, beat, MS(10)..=MS(3_600_000))?;
             }
         }
-        let pace = MS(10)..=MS(3_600_000);
-        time("pace's cap", self.pace.cap, pace.clone())?;
-        time("pace's base", self.pace.base, *pace.start()..=self.pace.cap)?;
+        let by_certificate = matches!(self.credential, Some(Credential::Certificate));
+        if by_certificate && !self.addresses.is_empty() && !self.has_tls() {
+            return Err(BadClient::CertificateWithoutTls);
+        }
+        time("least beat", self.least_beat, MS(10)..=MS(3_600_000))?;
+        time("pace's cap", self.pace.cap, bounds::PACE)?;
+        let base = *bounds::PACE.start()..=self.pace.cap;
+        time("pace's base", self.pace.base, base)?;
         time(
             "connection's time",
             self.connect_within,
@@ -38,10 +44,10 @@ impl Builder {
         time(
             "acknowledgement delay",
             self.config.ack_delay,
-            MS(0)..=MS(200),
+            bounds::ACK_DELAY,
         )?;
-        time("drain time", self.drain, MS(0)..=MS(60_000))?;
-        time("time for closing", self.close_within, MS(0)..=MS(3_600_000))?;
+        time("drain time", self.drain, bounds::DRAIN)?;
+        time("time for closing", self.close_within, bounds::FINISH)?;
         let Accepts {
             max_payload,
             window,
@@ -49,6 +55,16 @@ impl Builder {
         size("max payload", max_payload, bounds::MAX_PAYLOAD)?;
         size("window", window, bounds::WINDOW)?;
         size("replay bound", self.config.replay_bound, bounds::WINDOW)
+    }
+
+    #[cfg(feature = "tls")]
+    const fn has_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    #[cfg(not(feature = "tls"))]
+    const fn has_tls(&self) -> bool {
+        false
     }
 }
 

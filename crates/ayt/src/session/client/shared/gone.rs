@@ -22,6 +22,8 @@ pub(in super::super) struct Gone {
     pub(in super::super) cause: Cause,
     /// What was said about it.
     pub(in super::super) reason: Option<Reason>,
+    /// How many of the server's messages never came, as its BYE tells.
+    pub(in super::super) missing: u64,
     /// Up to where the server has handed it over, where it knows.
     pub(in super::super) handed_over: Option<u64>,
     /// What came in and was not taken is not handed over either: the server was
@@ -35,6 +37,7 @@ impl Gone {
         Self {
             cause,
             reason: None,
+            missing: 0,
             handed_over: None,
             drop_unread: false,
         }
@@ -59,7 +62,7 @@ impl Shared {
             let lost = state.named.take().is_some();
             let old = std::mem::replace(&mut state.current, Arc::clone(&fresh));
             // From here on nothing more is taken for the old one.
-            old.finish(gone.cause, gone.reason);
+            old.finish(gone.cause, gone.reason, gone.missing);
             let told = self.move_messages(state, &old, &fresh, lost, gone.handed_over);
             if !gone.drop_unread && !HeldCore(Arc::clone(&old)).all_handed_over() {
                 state.older.push_back(old);

@@ -271,6 +271,7 @@ impl Server {
             },
             detector: None,
             decoder,
+            below: crate::session::driver::Below::default(),
         };
         let notice = |notice| {
             if notice == Notice::FirstFrame {
@@ -289,7 +290,7 @@ impl Server {
             () = frozen.notified() => std::future::pending().await,
         };
         if end.fate == Fate::Ends {
-            core.finish(end.cause, end.reason);
+            core.finish(end.cause, end.reason, end.missing);
         }
         None
     }

@@ -20,20 +20,24 @@ async fn what_only_the_program_knows_must_be_said() {
     for (length, fine) in [(0, false), (1, true), (128, true), (129, false)] {
         let identity = vec![b'x'; length];
         let client = Client::builder(identity)
-            .certificate()
+            .without_authentication()
             .address("127.0.0.1:9")
             .start();
         assert_eq!(client.is_ok(), fine, "{length}");
     }
+    let bare = Client::builder("device").certificate();
+    let open = bare.address("127.0.0.1:9").start();
+    assert_eq!(open.unwrap_err(), BadClient::CertificateWithoutTls);
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_range_is_that_of_the_protocol() {
     type Set = fn(Builder, Duration) -> Builder;
     let h = S(3_600);
-    let times: [(Set, Duration, Duration); 9] = [
+    let times: [(Set, Duration, Duration); 10] = [
         (Builder::client_beat, MS(10), h),
         (Builder::server_beat, MS(10), h),
+        (Builder::least_beat, MS(10), h),
         (Builder::registration_deadline, MS(100), S(60)),
         (Builder::connect_within, MS(100), S(300)),
         (Builder::ack_delay, MS(0), MS(200)),

@@ -12,7 +12,7 @@ use crate::session::store::Memory;
 
 #[test]
 fn of_two_servers_one_has_the_session_in_the_end() {
-    explore(400, || {
+    explore(250, || {
         let store = Arc::new(Memory::new());
         let servers = [(); 2].map(|()| server_of(store.clone(), 60));
         let taken = Arc::default();

@@ -165,6 +165,7 @@ impl Device {
             },
             detector: None,
             decoder,
+            below: crate::session::driver::Below::default(),
         };
         let ticket = core.part();
         let task = {

@@ -1,10 +1,14 @@
 //! The server against a client made of the handshake's own half, over streams in
 //! memory and in paused time.
 
+mod beats;
 mod client;
 mod crowd;
+mod frames;
+mod held_up;
 mod registering;
 mod resuming;
+mod settling;
 mod several;
 mod shutting;
 mod sockets;

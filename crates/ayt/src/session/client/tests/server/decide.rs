@@ -69,7 +69,7 @@ impl Server {
             if let Some(old) = old {
                 assert!(old.accepts.window > 0);
                 old.core.part();
-                old.core.finish(Cause::Superseded, None);
+                old.core.finish(Cause::Superseded, None, 0);
             }
             let admission = Admission::New {
                 epoch,

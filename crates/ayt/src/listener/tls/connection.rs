@@ -1,0 +1,107 @@
+//! One connection over TLS.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use ayt_core::detectors::Detector;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::server::TlsStream;
+
+use crate::listener::Connection;
+use crate::tls::rustls::{ServerConnection, pki_types::CertificateDer};
+use crate::watched::{Handle, Never};
+
+/// A connection over TLS as the listener hands it out: reads and writes what TLS
+/// carries. The [`Watched`](crate::watched::Watched) is below TLS, so that every byte of
+/// the peer's is a sign of life, and ends are told by the same causes; reach it by
+/// [`Self::handle`] and [`Self::connection`].
+#[derive(Debug)]
+pub struct TlsConnection<D = Never> {
+    io: TlsStream<Connection<D>>,
+}
+
+impl<D> TlsConnection<D> {
+    pub(super) const fn new(io: TlsStream<Connection<D>>) -> Self {
+        Self { io }
+    }
+
+    /// The handle, for those who may end it, register it or hold its detector.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.connection().handle()
+    }
+
+    /// The watched connection below TLS. Its `bytes_received` and `bytes_sent` are
+    /// those of TLS.
+    #[must_use]
+    pub fn connection(&self) -> &Connection<D> {
+        self.io.get_ref().0
+    }
+
+    /// What TLS has agreed on: version, cipher, ALPN, name.
+    #[must_use]
+    pub fn tls(&self) -> &ServerConnection {
+        self.io.get_ref().1
+    }
+
+    /// The client's certificates, verified; its own is the first. `None` where it has
+    /// sent none.
+    #[must_use]
+    pub fn certificates(&self) -> Option<&[CertificateDer<'static>]> {
+        self.tls().peer_certificates()
+    }
+
+    /// The peer's address, where it is known.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.connection().peer_addr()
+    }
+
+    /// The stream of tokio-rustls.
+    #[must_use]
+    pub fn into_inner(self) -> TlsStream<Connection<D>> {
+        self.io
+    }
+}
+
+impl<D: Detector> AsyncRead for TlsConnection<D> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl<D: Detector> AsyncWrite for TlsConnection<D> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,306 @@
+//! The examples do what their heads promise: each is run as its reader would, and what
+//! it prints is looked at. `cargo test` builds them beside the tests.
+#![cfg(target_os = "linux")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests run programs in real time"
+)]
+
+use std::error::Error;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ayt_testbed::Need;
+use rustix::process::{Pid, Signal, kill_process};
+
+type Done = Result<(), Box<dyn Error>>;
+
+/// Long, because a machine with two cores may be building something else.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An example that runs; killed at its end.
+struct Example {
+    name: String,
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Example {
+    fn start(name: &str, arguments: &[&str]) -> Result<Self, Box<dyn Error>> {
+        let test = std::env::current_exe()?;
+        // target/debug/deps/examples-1234 and target/debug/examples/NAME
+        let folder = test.ancestors().nth(2).ok_or("no target folder")?;
+        let program: PathBuf = folder.join("examples").join(name);
+        let mut child = Command::new(&program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| {
+                let program = program.display();
+                format!("{program}: {error}; `cargo build -p ayt --examples` makes it")
+            })?;
+        let out = BufReader::new(child.stdout.take().ok_or("no output")?);
+        let (tell, lines) = channel();
+        thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                if tell.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            lines,
+            seen: Vec::new(),
+        })
+    }
+
+    /// The next line that has all of these words.
+    #[track_caller]
+    fn says(&mut self, words: &[&str]) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => {
+                    let found = words.iter().all(|word| line.contains(word));
+                    self.seen.push(line.clone());
+                    if found {
+                        return line;
+                    }
+                }
+                Err(error) => self.never_said(words, error),
+            }
+        }
+    }
+
+    #[track_caller]
+    fn never_said(&mut self, words: &[&str], error: RecvTimeoutError) -> ! {
+        let mut complaint = String::new();
+        if error == RecvTimeoutError::Disconnected
+            && let Some(mut stderr) = self.child.stderr.take()
+        {
+            let _ = stderr.read_to_string(&mut complaint);
+        }
+        let seen = self.seen.join("\n");
+        panic!(
+            "{} never said {words:?} ({error}); it said:\n{seen}\n{complaint}",
+            self.name
+        );
+    }
+
+    /// All that it has said when it has ended well.
+    #[track_caller]
+    fn ends_well(mut self) -> Vec<String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => self.seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(error) => self.never_said(&["(its end)"], error),
+            }
+        }
+        let status = self.child.wait().expect("it has ended");
+        if !status.success() {
+            self.never_said(&["(success)"], RecvTimeoutError::Disconnected);
+        }
+        std::mem::take(&mut self.seen)
+    }
+
+    fn signal(&self, signal: Signal) -> Done {
+        let pid = Pid::from_raw(self.child.id().cast_signed()).ok_or("no pid")?;
+        Ok(kill_process(pid, signal)?)
+    }
+}
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A server with short times, and where it listens.
+fn server(arguments: &[&str]) -> Result<(Example, String), Box<dyn Error>> {
+    let mut all = vec!["--listen", "127.0.0.1:0"];
+    all.extend_from_slice(arguments);
+    let mut server = Example::start("heartbeat_server", &all)?;
+    let line = server.says(&["listening on"]);
+    let address = line.split([' ', ';']).nth(2).ok_or("no address")?;
+    Ok((server, address.to_owned()))
+}
+
+fn device(server: &str, arguments: &[&str]) -> Result<Example, Box<dyn Error>> {
+    let mut all = vec!["--server", server];
+    all.extend_from_slice(arguments);
+    Example::start("heartbeat_device", &all)
+}
+
+#[test]
+fn a_pulled_cable_is_found_by_each_socket_in_its_own_time() -> Done {
+    if !Need::root() {
+        return Ok(());
+    }
+    let said = Example::start("pulled_cable", &[])?.ends_well();
+    let line = |words: &str| {
+        let found = said.iter().find(|line| line.contains(words));
+        found.unwrap_or_else(|| panic!("no {words:?} in {said:#?}"))
+    };
+    let number = |text: &str, before: &str, after: &str| -> f64 {
+        let rest = text.split(before).nth(1).expect(before);
+        let number = rest.split(after).next().expect(after);
+        number
+            .parse()
+            .unwrap_or_else(|_| panic!("{number} in {text}"))
+    };
+    for (client, earliest) in [("A", 3.0), ("B", 5.0)] {
+        let planned = line(&format!("client {client} is missed"));
+        assert!((number(planned, "after ", "s–") - earliest).abs() < 0.01);
+        let latest = number(planned, "s–", "s,");
+        let found = line(&format!("client {client} missed after"));
+        assert!(found.ends_with("ETIMEDOUT, and then 0"), "{found}");
+        let after = number(found, "after ", "s:");
+        // And half a second for a busy machine.
+        assert!(
+            (earliest..latest + 0.5).contains(&after),
+            "{planned}; {found}"
+        );
+        line(&format!("client {client} in the server's kernel: gone"));
+    }
+    line("client C not missed after");
+    line("client C in the server's kernel: Established");
+    Ok(())
+}
+
+#[test]
+fn a_device_that_behaves_registers_sends_and_says_goodbye() -> Done {
+    let (mut server, address) = server(&[])?;
+    let device = device(&address, &["--readings", "1"])?;
+    server.says(&["meter-17: registered from", "epoch"]);
+    server.says(&["\"reading 1\""]);
+    server.says(&["gone"]);
+    let said = device.ends_well();
+    assert_eq!(said.first().map(String::as_str), Some("connecting"));
+    assert!(said.iter().any(|line| line == "connected"), "{said:?}");
+    server.signal(Signal::INT)?;
+    let said = server.ends_well();
+    assert_eq!(
+        said.last().map(String::as_str),
+        Some("in all: 1 registered, 0 resumed, 0 taken over")
+    );
+    Ok(())
+}
+
+#[test]
+fn a_frozen_device_is_given_up_and_its_late_data_is_drained() -> Done {
+    // 2 × 300 ms + 400 ms, and 20 s to be late in.
+    let times = ["--beat", "300ms", "--challenge", "400ms", "--drain", "20s"];
+    let (mut server, address) = server(&times)?;
+    let device = device(&address, &["--freeze", "3s"])?;
+    server.says(&["heartbeat missed: suspected"]);
+    server.says(&["connection lost: the heartbeat stayed out"]);
+    server.says(&["\"reading 2, on its way for long\"", "drained"]);
+    server.says(&["resumed", "nothing was lost"]);
+    server.says(&["\"reading 3\""]);
+    server.says(&["gone"]);
+    device.ends_well();
+    // Twice is not arrived.
+    let late = server.seen.iter().filter(|line| line.contains("reading 2"));
+    assert_eq!(late.count(), 1, "{:#?}", server.seen);
+    Ok(())
+}
+
+#[test]
+fn a_device_that_vanishes_is_gone_with_its_cause() -> Done {
+    let times = [
+        "--beat",
+        "200ms",
+        "--challenge",
+        "300ms",
+        "--drain",
+        "100ms",
+        "--keep",
+        "300ms",
+    ];
+    let (mut server, address) = server(&times)?;
+    let _device = device(&address, &["--vanish"])?;
+    server.says(&["\"reading 1\""]);
+    server.says(&["heartbeat missed"]);
+    server.says(&["connection lost: the heartbeat stayed out"]);
+    server.says(&["gone: the heartbeat stayed out"]);
+    assert!(!server.seen.iter().any(|line| line.contains("never heard")));
+    Ok(())
+}
+
+#[test]
+fn a_thousand_restarts_are_one_session_and_one_drain_at_most() -> Done {
+    // One heartbeat is longer than the test.
+    let (mut server, address) = server(&["--beat", "60m"])?;
+    let device = device(&address, &["--restart-often", "--beat", "60m"])?;
+    server.says(&["taken over by a newer connection"]);
+    let line = server.says(&["registered 1000 times"]);
+    let most = line.split(", ").last().ok_or("no counts")?;
+    assert_eq!(most, "2 at most", "{line}");
+    let said = device.ends_well();
+    assert!(said.iter().any(|line| line == "restarted 1000 times"));
+    Ok(())
+}
+
+#[test]
+fn a_stopped_device_is_found_and_comes_back_and_a_stopped_server_accuses_nobody() -> Done {
+    let times = ["--beat", "300ms", "--challenge", "400ms", "--keep", "60s"];
+    let (mut server, address) = server(&times)?;
+    // It wants no heartbeats: it will outlast a stopped server without a word.
+    let patient = device(&address, &["--one-way"])?;
+    server.says(&["\"reading 1\""]);
+
+    // The program is stopped, its kernel lives: keepalive would not see it.
+    patient.signal(Signal::STOP)?;
+    server.says(&["connection lost: the heartbeat stayed out"]);
+    patient.signal(Signal::CONT)?;
+    server.says(&["resumed", "nothing was lost"]);
+    server.says(&["\"reading"]);
+
+    // Now the server: five deadlines long.
+    let before = server.seen.len();
+    server.signal(Signal::STOP)?;
+    thread::sleep(Duration::from_secs(5));
+    server.signal(Signal::CONT)?;
+    server.says(&["\"reading"]);
+    server.says(&["\"reading"]);
+    let after = &server.seen[before..];
+    let accused = |line: &&String| {
+        ["missed", "lost:", "gone"]
+            .iter()
+            .any(|no| line.contains(no))
+    };
+    assert_eq!(after.iter().find(accused), None, "{after:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_stopped_server_is_found_by_its_client_which_comes_back() -> Done {
+    let times = ["--beat", "300ms", "--challenge", "400ms", "--keep", "60s"];
+    let (mut server, address) = server(&times)?;
+    let mut device = device(&address, &["--server-beat", "300ms"])?;
+    server.says(&["\"reading 1\""]);
+    server.signal(Signal::STOP)?;
+    device.says(&["the server has gone quiet"]);
+    device.says(&["not connected: the heartbeat stayed out"]);
+    server.signal(Signal::CONT)?;
+    device.says(&["connected again; the session goes on and nothing is lost"]);
+    let line = server.says(&["resumed", "nothing was lost"]);
+    // The device said goodbye: the server did not find it dead by its own lateness.
+    let accused = |line: &&String| line.contains("connection lost: the heartbeat stayed out");
+    assert_eq!(server.seen.iter().find(accused), None, "{line}");
+    Ok(())
+}
