@@ -56,6 +56,7 @@ use ayt::session::server::{
 };
 use ayt::session::{Fate, Key, Reason};
 use bytes::Bytes;
+use tokio::time::Instant;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -105,6 +106,9 @@ async fn serve(server: &Arc<Server>, echo: bool) {
 struct Device {
     sessions: u64,
     most_connections: usize,
+    /// When it came last, and how many times in a row soon after it had come before.
+    came: Option<Instant>,
+    in_a_row: u64,
 }
 
 impl Device {
@@ -123,7 +127,10 @@ impl Device {
                 ),
             );
         }
-        n <= 5
+        let before = self.came.replace(Instant::now());
+        let soon = before.is_some_and(|before| before.elapsed() < Duration::from_secs(1));
+        self.in_a_row = if soon { self.in_a_row + 1 } else { 0 };
+        self.in_a_row < 5
     }
 }
 

@@ -23,10 +23,6 @@ impl<T> Default for OnceLock<T> {
 }
 
 impl<T> OnceLock<T> {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     pub(crate) fn get(&self) -> Option<&T> {
         self.turn.load(atomic::Ordering::SeqCst);
         self.value.get()

@@ -1,6 +1,11 @@
 //! Every public async call, dropped at each of its awaits: what its documentation says
 //! of cancel safety.
 
+#![cfg_attr(
+    unix,
+    expect(clippy::unwrap_used, reason = "in a test a panic is the report")
+)]
+
 #[cfg(unix)]
 mod sessions;
 #[cfg(unix)]

@@ -1,7 +1,5 @@
 //! Server and client over streams in memory, in paused time.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, too, may fail a test")]
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

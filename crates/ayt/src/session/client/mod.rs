@@ -56,7 +56,9 @@ mod task;
 mod tests;
 mod values;
 
+pub use ayt_core::session::handshake::ClientError;
 pub use ayt_core::session::proof::Secret;
+pub use ayt_core::session::reconnect::Stop;
 pub use bad::BadClient;
 pub use builder::Builder;
 pub use event::{EVENTS, Event};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ayt_core::detectors::Terms;
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{self, Reason, Retry};
-use ayt_core::session::link;
+use ayt_core::session::link::{self, End};
 use ayt_core::session::traffic::{Accepts, Config, Traffic};
 use bytes::Bytes;
 use shuttle::future::JoinHandle;
@@ -62,7 +62,7 @@ fn carry(core: &Arc<Core>, io: Line) -> JoinHandle<Option<End>> {
 /// As its owner does where nothing will follow.
 async fn over(core: &Core, task: JoinHandle<Option<End>>) -> End {
     let end = task.await.unwrap().expect("it was not moved");
-    core.finish(end.cause, end.reason, 0);
+    core.finish(end.cause, end.reason, end.missing);
     end
 }
 
@@ -159,8 +159,10 @@ fn moved(a: &Arc<Core>, b: &Arc<Core>) -> [JoinHandle<Option<End>>; 2] {
     assert!(b.attach(&ticket, link::Terms::default(), None));
     let of_b = {
         let b = b.clone();
-        let from = (start().decoder, Below::default());
-        spawn(async move { b.carry(ticket, right, from, |_| {}).await })
+        spawn(async move {
+            b.carry(ticket, right, (start().decoder, Below::default()), |_| {})
+                .await
+        })
     };
     a.resume(announced, accepts).unwrap();
     a.release();
@@ -349,7 +351,7 @@ fn a_peer_that_does_not_is_found_dead_whatever_the_timer_meets() {
             }
             let end = task.await.unwrap().expect("it was not moved");
             assert_eq!(end.cause, Cause::HeartbeatMissed);
-            b.finish(end.cause, end.reason, 0);
+            b.finish(end.cause, end.reason, end.missing);
             sending.await.unwrap();
         });
         drop(far);

@@ -7,7 +7,7 @@
 //! go on as if nothing had happened.
 
 mod below;
-mod clock;
+mod carry;
 #[cfg(test)]
 #[cfg(ayt_explore)]
 mod explore;
@@ -20,7 +20,6 @@ mod tests;
 mod values;
 
 pub(crate) use below::Below;
-pub(crate) use clock::Clock;
 pub(crate) use pump::Pump;
 pub(crate) use values::HeldCore;
 use values::cause_of;
@@ -35,14 +34,35 @@ use ayt_core::cause::Cause;
 use ayt_core::detectors::Fixed;
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{Reason, Retry};
-use ayt_core::session::link::{self, End};
+use ayt_core::session::link;
 use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, Offer, Traffic};
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
 
 use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 
 type Link = link::Link<Fixed>;
+
+/// Offsets from one origin: the time of all sessions of a server or a client.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock(Instant);
+
+impl Clock {
+    /// The origin is now.
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since the origin.
+    pub(crate) fn now(self) -> Duration {
+        self.0.elapsed()
+    }
+
+    /// That time as the runtime's timers take it.
+    pub(crate) fn at(self, offset: Duration) -> Instant {
+        self.0 + offset
+    }
+}
 
 /// What the task of a connection tells its owner, outside of any lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -336,6 +356,13 @@ impl Core {
         }
     }
 
+    /// The other side was told what was handed over, and the rest was dropped.
+    #[cfg(all(test, ayt_explore))]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.with_traffic(|traffic| traffic.is_settled())
+            .unwrap_or(false)
+    }
+
     /// Parts from its connection at once and without BYE, if it has one: the
     /// session moves to another, which needs the ticket. The old task closes its
     /// socket when it wakes. Tickets given before have no effect any more.
@@ -418,71 +445,5 @@ impl Core {
             let (first, messages) = traffic.into_unacknowledged();
             (first, messages.collect())
         })
-    }
-
-    /// Carries the session over this connection until it is closed, and says how it
-    /// ended; `None` where the session was moved to another meanwhile. It must have
-    /// been [resumed](Self::resume) where it is not new.
-    ///
-    /// Where the future is dropped, the connection is closed without BYE, and the
-    /// session is parked.
-    pub(crate) async fn run<S>(
-        self: &Arc<Self>,
-        ticket: Ticket,
-        io: S,
-        start: Start,
-        notice: impl FnMut(Notice),
-    ) -> Option<End>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        if !self.attach(&ticket, start.terms, start.detector) {
-            return None;
-        }
-        self.carry(ticket, io, (start.decoder, start.below), notice)
-            .await
-    }
-
-    /// The first half of [`Self::run`]: from here on the session has a connection,
-    /// and BYE can be said on it, although its task has not begun. `false` where the
-    /// session has moved on since the ticket was given.
-    pub(crate) fn attach(
-        &self,
-        ticket: &Ticket,
-        terms: link::Terms,
-        detector: Option<Fixed>,
-    ) -> bool {
-        {
-            let mut state = self.lock();
-            if state.generation != ticket.0 {
-                return false;
-            }
-            let now = self.clock.now();
-            state.place = match std::mem::replace(&mut state.place, Place::Moving) {
-                Place::Parked(traffic) => {
-                    Place::Live(Box::new(Link::new(now, terms, detector, *traffic)))
-                }
-                // A ticket is used once: `part` has parked what was live.
-                other => other,
-            };
-        }
-        self.room.notify_waiters();
-        true
-    }
-
-    /// The second half of [`Self::run`]. The future is small: an idle connection is
-    /// little else.
-    pub(crate) fn carry<S, N>(
-        self: &Arc<Self>,
-        ticket: Ticket,
-        io: S,
-        (decoder, below): (Decoder, Below),
-        notice: N,
-    ) -> Pump<S, N>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-        N: FnMut(Notice),
-    {
-        Pump::new(Arc::clone(self), ticket, io, (decoder, below), notice)
     }
 }

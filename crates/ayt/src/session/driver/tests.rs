@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use ayt_core::session::codec::Decoder;
+use ayt_core::session::link::End;
 use ayt_core::session::traffic::{Config, Traffic};
 use ayt_core::session::{frame, link};
 use bytes::Bytes;

@@ -67,7 +67,7 @@ impl Kept {
             identity,
             core,
             events: Events::default(),
-            predecessor: OnceLock::new(),
+            predecessor: OnceLock::default(),
             state: Mutex::new(State {
                 peer,
                 epoch: 0,

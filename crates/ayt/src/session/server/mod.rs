@@ -79,6 +79,7 @@ use ayt_core::session::frame::{Reason, Retry};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, mpsc};
 
+pub use ayt_core::session::handshake::BadBeat;
 pub use ayt_core::session::registry::{Over, Policy};
 
 pub use auth::{KeyAnswer, KeyError, Keys};

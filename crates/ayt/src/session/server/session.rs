@@ -288,8 +288,8 @@ impl SessionSender {
     }
 
     /// As [`Session::next_event`]: here too, so that one task can wait for events and
-    /// for messages at once. Each event is given once.
-    /// Cancel safe.
+    /// for messages at once. Each event is given
+    /// once. Cancel safe as that.
     pub async fn next_event(&self) -> Option<SessionEvent> {
         self.handle.kept.next_event().await
     }

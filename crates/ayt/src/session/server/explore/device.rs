@@ -17,7 +17,7 @@ use shuttle::future::JoinHandle;
 
 use super::super::Server;
 use crate::explore::{Line, Scissors, spawn};
-use crate::session::driver::{Below, Clock, Core, Start};
+use crate::session::driver::{Clock, Core, Start};
 use crate::session::wire::{read_frame, write_frame};
 
 /// One connection that is registered.
@@ -114,7 +114,7 @@ async fn connect(server: &Server, purpose: Purpose, before: Option<Arc<Core>>) -
         terms: link::Terms::default(),
         detector: None,
         decoder,
-        below: Below::default(),
+        below: crate::session::driver::Below::default(),
     };
     let ticket = core.part();
     let task = {
