@@ -11,6 +11,7 @@ mod cause {
 mod sync {
     pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
     pub(crate) use std::sync::PoisonError;
+    pub(crate) use tokio::sync::Notify;
 
     use atomic::{AtomicUsize, Ordering};
 
@@ -56,13 +57,10 @@ mod sync {
     }
 }
 
-#[expect(
-    dead_code,
-    reason = "waiting for the end is tokio's, and not tried here"
-)]
 #[path = "../../ayt/src/watched/shared.rs"]
 mod shared;
 
+use std::future::Future as _;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
@@ -116,6 +114,24 @@ fn an_end_is_seen_or_wakes_both_directions() {
         };
         assert_eq!(shared.decided(), Some(cause));
         assert_eq!(shared.cause(), Some(cause));
+    });
+}
+
+#[test]
+fn who_waits_for_the_cause_is_told() {
+    loom::model(|| {
+        let shared = Arc::new(Shared::default());
+        let ending = {
+            let shared = shared.clone();
+            thread::spawn(move || shared.decide(Cause::Superseded))
+        };
+        let mut told = Box::pin(shared.told());
+        told.as_mut().enable();
+        let seen = shared.cause().is_some();
+        ending.join().unwrap();
+        let (_, waker) = Woken::waker();
+        let now = told.as_mut().poll(&mut Context::from_waker(&waker));
+        assert!(seen || now.is_ready(), "it would wait for ever");
     });
 }
 

@@ -13,7 +13,7 @@ mod line;
 
 pub(crate) use line::{Line, Scissors};
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +40,8 @@ const STACK: usize = 1 << 20;
 std::thread_local! {
     /// The clock of the interleaving that runs on this thread.
     static TIME: RefCell<Option<Rc<Runtime>>> = const { RefCell::new(None) };
+    /// How many tasks of the library there are.
+    static TASKS: Cell<usize> = const { Cell::new(0) };
     /// What the interleaving that runs on this thread has noted.
     static NOTES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
@@ -104,10 +106,32 @@ fn in_time(scenario: &impl Fn()) {
     let runtime = Rc::new(runtime.expect("a clock that stands still needs nothing"));
     TIME.set(Some(runtime.clone()));
     NOTES.take();
+    TASKS.set(0);
     let entered = runtime.enter();
     scenario();
+    // No task of the library outlives what it is for; some wait for a last deadline.
+    while TASKS.get() > 0 {
+        advance(Duration::from_secs(3_600));
+        block_on(yield_now());
+    }
     drop(entered);
     TIME.set(None);
+}
+
+/// A task that the library has spawned, and is counted while it is there.
+pub(crate) fn counted<T>(task: impl Future<Output = T>) -> impl Future<Output = T> {
+    struct One;
+    impl Drop for One {
+        fn drop(&mut self) {
+            TASKS.set(TASKS.get() - 1);
+        }
+    }
+    TASKS.set(TASKS.get() + 1);
+    let one = One;
+    async move {
+        let _one = one;
+        task.await
+    }
 }
 
 /// Notes what happens, to be read where this interleaving fails.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cause::Cause;
 use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::task::spawn;
 use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 use crate::watched::{Handle, Watched};
 
@@ -249,12 +250,12 @@ impl Place {
 
     /// It has to register by then. One task for all that wait is enough, and none while
     /// nobody waits.
-    pub(super) fn must_register_by(&self, at: Instant) {
+    fn must_register_by(&self, at: Instant) {
         let mut inner = self.places.lock();
         inner.deadlines.push_back((at, self.id));
         if !std::mem::replace(&mut inner.watched, true) {
             drop(inner);
-            tokio::spawn(watch(Arc::clone(&self.places)));
+            spawn(watch(Arc::clone(&self.places)));
         }
     }
 

@@ -67,8 +67,16 @@ impl Notify {
 pub(crate) mod task {
     use std::future::Future;
 
-    pub(crate) use shuttle::future::spawn;
     use shuttle::future::{JoinError, JoinHandle};
+
+    /// As tokio's. A scenario ends when all of these have.
+    pub(crate) fn spawn<T: Send + 'static>(
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        #[cfg(test)]
+        let task = crate::explore::counted(task);
+        shuttle::future::spawn(task)
+    }
 
     /// As much of [`tokio::task::JoinSet`] as is used.
     #[derive(Debug)]

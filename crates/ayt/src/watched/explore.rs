@@ -156,11 +156,13 @@ fn of_two_ends_one_counts_and_both_directions_learn_it() {
             Poll::Ready(())
         }));
         block_on(async {
+            let waiting = spawn(async move { handle.ended().await });
             let mut counted = Vec::new();
             for end in ends {
                 counted.extend(end.await.unwrap());
             }
             assert_eq!(counted.len(), 1);
+            assert_eq!(waiting.await.unwrap(), counted[0]);
             assert!(reading.await.unwrap().is_err());
             writing.await.unwrap();
         });

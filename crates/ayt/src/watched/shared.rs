@@ -4,12 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::cause::Cause;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use crate::sync::{Mutex, MutexGuard, Notify, OnceLock, PoisonError};
 
 /// Called once when the connection registers or ends, whichever is first.
 pub(crate) type Release = Box<dyn FnOnce() + Send + Sync>;

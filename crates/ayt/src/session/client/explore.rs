@@ -107,7 +107,7 @@ fn life(
 
 #[test]
 fn a_close_at_any_moment_delivers_what_was_taken() {
-    explore(200, || {
+    explore(1_000, || {
         let server = server();
         let (client, scissors) = client(&server);
         let client = Arc::new(client);
@@ -123,7 +123,7 @@ fn a_close_at_any_moment_delivers_what_was_taken() {
 
 #[test]
 fn a_cut_at_any_moment_keeps_no_message_back() {
-    explore(200, || {
+    explore(1_000, || {
         let server = server();
         let (client, scissors) = client(&server);
         let client = Arc::new(client);
@@ -142,7 +142,7 @@ fn a_cut_at_any_moment_keeps_no_message_back() {
 
 #[test]
 fn an_abort_at_any_moment_accounts_for_every_message() {
-    explore(200, || {
+    explore(1_000, || {
         let server = server();
         let (client, scissors) = client(&server);
         let client = Arc::new(client);

@@ -137,7 +137,7 @@ async fn first_of<T>(tasks: &mut Vec<JoinHandle<T>>) -> T {
 
 #[test]
 fn of_three_at_once_one_stays_and_nothing_is_mixed_up() {
-    explore(600, || {
+    explore(400, || {
         let server = server();
         let taken = Arc::default();
         let program = serve_and_tell(&server, Does::Nothing, &taken);
@@ -189,17 +189,17 @@ fn two_and_a_shutdown(does: Does) {
 
 #[test]
 fn a_shutdown_at_any_moment_leaves_nothing_behind() {
-    explore(600, || two_and_a_shutdown(Does::Nothing));
+    explore(400, || two_and_a_shutdown(Does::Nothing));
 }
 
 #[test]
 fn nor_does_one_while_the_program_closes() {
-    explore(600, || two_and_a_shutdown(Does::Close));
+    explore(400, || two_and_a_shutdown(Does::Close));
 }
 
 #[test]
 fn a_kick_of_the_old_session_does_not_touch_the_new() {
-    explore(600, || {
+    explore(400, || {
         let server = server();
         let program = serve(&server, Does::Kick);
         let mut devices = Vec::from([0, 10].map(|n| device(&server, n..n + 2)));
@@ -221,7 +221,7 @@ fn a_kick_of_the_old_session_does_not_touch_the_new() {
 
 #[test]
 fn what_a_lost_connection_brought_holds_up_the_next_session_until_it_is_taken() {
-    explore(600, || {
+    explore(400, || {
         let server = server();
         let taken = Arc::default();
         let program = serve_and_tell(&server, Does::Nothing, &taken);
@@ -297,10 +297,10 @@ fn a_resume_and_a_registration(does: Does) {
 
 #[test]
 fn a_resume_and_a_registration_at_once_leave_one_session() {
-    explore(600, || a_resume_and_a_registration(Does::Nothing));
+    explore(400, || a_resume_and_a_registration(Does::Nothing));
 }
 
 #[test]
 fn so_they_do_while_the_program_closes() {
-    explore(600, || a_resume_and_a_registration(Does::Close));
+    explore(400, || a_resume_and_a_registration(Does::Close));
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use ayt_core::session::frame::Reason;
 
-use super::program::{Does, serve_and_tell};
-use super::{device, first_of, is_settled, server_of};
+use super::program::{Does, serve, serve_and_tell};
+use super::{device, first_of, is_settled, server_of, shutdown};
 use crate::explore::{block_on, explore};
 use crate::session::store::Memory;
 
 #[test]
 fn of_two_servers_one_has_the_session_in_the_end() {
-    explore(400, || {
+    explore(250, || {
         let store = Arc::new(Memory::new());
         let servers = [(); 2].map(|()| server_of(store.clone(), 60));
         let taken = Arc::default();
@@ -53,6 +53,31 @@ fn of_two_servers_one_has_the_session_in_the_end() {
                 left = others;
             }
             assert!(left.is_empty(), "{left:?}");
+            assert!(store.is_empty(), "{store:?}");
+        });
+    });
+}
+
+#[test]
+fn a_server_that_shuts_down_amid_it_all_leaves_no_record() {
+    explore(400, || {
+        let store = Arc::new(Memory::new());
+        let servers = [(); 2].map(|()| server_of(store.clone(), 20));
+        let programs = servers
+            .each_ref()
+            .map(|server| serve(server, Does::Nothing));
+        let devices = servers.each_ref().map(|server| device(server, 0..1));
+        let closing = servers.each_ref().map(shutdown);
+        block_on(async {
+            for device in devices {
+                device.await.unwrap();
+            }
+            for task in closing {
+                task.await.unwrap();
+            }
+            for program in programs {
+                program.await.unwrap();
+            }
             assert!(store.is_empty(), "{store:?}");
         });
     });
