@@ -199,7 +199,9 @@ impl Session {
 
     /// The next message; `None` once the session is over and everything that came in
     /// was handed over. Asking says that the message before is done with: only then is
-    /// it acknowledged to the client. [`Self::done`] says it without asking.
+    /// it acknowledged to the client. [`Self::done`] says it without asking. A program
+    /// that keeps its last message and does neither makes a client that closes wait its
+    /// full time for it.
     ///
     /// Cancel safe: where the future is dropped before it is ready, nothing was handed
     /// over, and nothing is acknowledged that was not.
@@ -288,8 +290,7 @@ impl SessionSender {
     }
 
     /// As [`Session::next_event`]: here too, so that one task can wait for events and
-    /// for messages at once. Each event is given
-    /// once. Cancel safe as that.
+    /// for messages at once. Each event is given once. Cancel safe as that.
     pub async fn next_event(&self) -> Option<SessionEvent> {
         self.handle.kept.next_event().await
     }
