@@ -21,6 +21,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
+use ayt::keepalive::Policy;
 use ayt::listener::{Bounds, Listener};
 use ayt::watched::Handle;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -42,8 +43,9 @@ async fn main() -> std::io::Result<()> {
             per_address: 5,
             age: Duration::from_secs(2),
         })
-        // The kernel's keepalive finds peers whose cable was pulled.
-        .on_socket(|stream| socket2::SockRef::from(stream).set_keepalive(true));
+        // The kernel's keepalive finds peers whose cable was pulled, after two minutes;
+        // the bare switch would take more than two hours.
+        .keepalive(Policy::default());
     let (address, stopper) = (listener.local_addr()?, listener.stopper());
     println!("listening on {address}");
 

@@ -35,6 +35,7 @@
 use std::collections::VecDeque;
 use std::future::pending;
 use std::io;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,7 +53,17 @@ const SECOND: Duration = Duration::from_secs(1);
 const LEFT_BEHIND: usize = 50;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Failure> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Failure> {
     let options = Options::read()?;
     match options.mode {
         Mode::Well => be_well(&options).await,

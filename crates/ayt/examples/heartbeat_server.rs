@@ -52,10 +52,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ayt::session::server::{
-    Beats, Limits, Now, Over, Server, Session, SessionEvent, SessionReceiver, SessionSender,
+    Beats, Limits, Now, Server, Session, SessionEvent, SessionReceiver, SessionSender,
 };
-use ayt::session::{Fate, Key, Reason};
+use ayt::session::{Fate, Key};
 use bytes::Bytes;
+use tokio::time::Instant;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -105,6 +106,9 @@ async fn serve(server: &Arc<Server>, echo: bool) {
 struct Device {
     sessions: u64,
     most_connections: usize,
+    /// When it came last, and how many times in a row soon after it had come before.
+    came: Option<Instant>,
+    in_a_row: u64,
 }
 
 impl Device {
@@ -123,7 +127,10 @@ impl Device {
                 ),
             );
         }
-        n <= 5
+        let before = self.came.replace(Instant::now());
+        let soon = before.is_some_and(|before| before.elapsed() < Duration::from_secs(1));
+        self.in_a_row = if soon { self.in_a_row + 1 } else { 0 };
+        self.in_a_row < 5
     }
 }
 
@@ -145,8 +152,9 @@ async fn attend(session: Session, loud: bool, echo: bool) {
                 Some(event) => {
                     lost = (lost || matches!(event, SessionEvent::Lost(_)))
                         && !matches!(event, SessionEvent::Resumed { .. });
-                    if let Some(what) = words(&event) {
-                        tell(&what);
+                    // Where the session ends with it, its end says so.
+                    if !matches!(&event, SessionEvent::Lost(end) if end.fate == Fate::Ends) {
+                        tell(&event);
                     }
                 }
                 None => return,
@@ -164,46 +172,6 @@ async fn attend(session: Session, loud: bool, echo: bool) {
             },
         }
     }
-}
-
-fn words(event: &SessionEvent) -> Option<String> {
-    Some(match event {
-        SessionEvent::Connected { peer, epoch } => {
-            format!("registered from {peer}, epoch {epoch}")
-        }
-        SessionEvent::Resumed { peer, epoch } => {
-            format!("resumed from {peer}, epoch {epoch}: nothing was lost")
-        }
-        SessionEvent::Suspect => "heartbeat missed: suspected, and asked".to_owned(),
-        SessionEvent::Recovered => "heard again: a late heartbeat".to_owned(),
-        SessionEvent::Late(by) => format!("this server was late itself, by {by:.1?}: no verdict"),
-        SessionEvent::RoundTrip(time) => format!("answered after {time:.1?}"),
-        // The end of the session says it.
-        SessionEvent::Lost(end) if end.fate == Fate::Ends => return None,
-        SessionEvent::Lost(end) if end.by_peer => match end.reason {
-            Some(Reason::HeartbeatMissed) => {
-                "the device has not heard this server in time, and hung up".to_owned()
-            }
-            _ => "the device hung up, and may come back".to_owned(),
-        },
-        SessionEvent::Lost(end) => format!(
-            "connection lost: {}; what is in flight is still read",
-            end.cause.sentence()
-        ),
-        SessionEvent::Flapping => {
-            "taken over again and again: two devices, or one in a loop".to_owned()
-        }
-        SessionEvent::Ended {
-            over: Over::Superseded,
-            ..
-        } => "taken over by a newer connection".to_owned(),
-        SessionEvent::Ended { end, .. } if end.reason == Some(Reason::Done) => {
-            "gone: it said goodbye".to_owned()
-        }
-        SessionEvent::Ended { end, .. } => format!("gone: {}", end.cause.sentence()),
-        SessionEvent::Missed(events) => format!("{events} events were not shown"),
-        _ => return None,
-    })
 }
 
 /// What a device calls itself may be any bytes.

@@ -5,14 +5,30 @@
 //! ```text
 //! cargo run -p ayt --example keepalive -- 192.0.2.7:22 "60/5/3 U=20s"
 //! ```
+//!
+//! What to see: what was asked for and what is in effect, which differ where the system
+//! counts in other units or lacks an option (then a line `downgrade` says what and why);
+//! and the time in which an idle death is found, and one with data in flight, as
+//! earliest–latest. On Linux `ss -tno` shows the timer of the address named as `local`.
 
 use std::error::Error;
 use std::io::{self, Write};
 use std::net::TcpStream;
+use std::process::ExitCode;
 
 use ayt::keepalive::{self, Kernel, Policy};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "keepalive: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(address), policy) = (arguments.next(), arguments.next()) else {
         return Err("usage: keepalive ADDRESS:PORT [I/V/N [U=TIME]]".into());
@@ -21,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(text) => text.parse()?,
         None => Policy::default(),
     };
-    let stream = TcpStream::connect(address)?;
+    let stream =
+        TcpStream::connect(&address).map_err(|error| format!("connect to {address}: {error}"))?;
     let applied = keepalive::apply(&stream, &policy)?;
     let detection = applied.detection(&Kernel::default());
     let mut out = io::stdout().lock();

@@ -18,6 +18,8 @@ use std::sync::Arc;
 
 pub use ayt_core::cause::Cause;
 pub use ayt_core::end::{EndFacts, Sign, SocketAtEnd, System};
+pub use ayt_core::facts::TcpInfo;
+pub use ayt_core::tcp_state::TcpState;
 use tokio::net::TcpStream;
 
 /// A connection's end as an error: inside the [`io::Error`] of a read or a write,
@@ -201,6 +203,7 @@ fn carried(error: &io::Error) -> Option<&Ended> {
 }
 
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests {
     use super::*;
 

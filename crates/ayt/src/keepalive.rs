@@ -58,9 +58,11 @@
 //! is not death), RFC 5482 (user timeout), tcp(7), `net/ipv4/tcp_timer.c`; for other
 //! systems [`Profile::source`].
 
+pub use ayt_core::duration::BadDuration;
 pub use ayt_core::fact::{Fact, Why};
 pub use ayt_core::keepalive::{
-    BadPolicy, Bound, Defaults, Detection, Downgrade, Effective, Found, Instead, Kernel, Knob, Os,
-    Outage, Plan, Policy, Profile, Setting, Settings, Span, SubSecond, Value, vals,
+    BadPolicy, Bound, Defaults, Detection, Downgrade, Effective, Found, Instead, Keepalive, Kernel,
+    Knob, Losses, Os, Outage, Plan, Policy, Profile, Setting, Settings, Span, SubSecond, Value,
+    vals,
 };
 pub use ayt_sys::keepalive::{Applied, ApplyError, apply, read, this_os};

@@ -116,6 +116,17 @@ impl Example {
         std::mem::take(&mut self.seen)
     }
 
+    /// What it complains of when it ends as it must not.
+    #[track_caller]
+    fn ends_badly(mut self) -> String {
+        let mut complaint = String::new();
+        let stderr = self.child.stderr.as_mut().expect("its complaints");
+        stderr.read_to_string(&mut complaint).expect("text");
+        let status = self.child.wait().expect("it has ended");
+        assert!(!status.success(), "{} ended well", self.name);
+        complaint
+    }
+
     fn signal(&self, signal: Signal) -> Done {
         let pid = Pid::from_raw(self.child.id().cast_signed()).ok_or("no pid")?;
         Ok(kill_process(pid, signal)?)
@@ -178,6 +189,91 @@ fn a_pulled_cable_is_found_by_each_socket_in_its_own_time() -> Done {
     }
     line("client C not missed after");
     line("client C in the server's kernel: Established");
+    Ok(())
+}
+
+#[test]
+fn keepalive_says_what_is_in_effect_and_errors_in_words() -> Done {
+    let server = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let at = server.local_addr()?.to_string();
+    let said = Example::start("keepalive", &[&at, "60/5/3 U=20s"])?.ends_well();
+    for line in [
+        "asked: 60/5/3 U=20s",
+        "system: Linux",
+        "in effect: 1m/5s/3 U=20s",
+    ] {
+        assert!(said.iter().any(|said| said == line), "no {line}: {said:#?}");
+    }
+    // I + V·max(1, ⌈(U − I)/V⌉), and U.
+    for line in [
+        "finds an idle death: 1m5s–",
+        "finds one with data in flight: 20s–",
+    ] {
+        assert!(said.iter().any(|said| said.starts_with(line)), "{said:#?}");
+    }
+    let complaint = Example::start("keepalive", &[&at, "60/0/3"])?.ends_badly();
+    assert!(
+        complaint.starts_with("keepalive: keepalive interval 0ns is out of range: 1 ms to"),
+        "{complaint}"
+    );
+    Ok(())
+}
+
+#[test]
+fn strangers_keep_out_nobody_of_an_axum_server() -> Done {
+    let said = Example::start("axum_listener", &[])?.ends_well();
+    let count = |words: &str| said.iter().filter(|line| line.contains(words)).count();
+    assert_eq!(count("refused ("), 15, "{said:#?}");
+    assert_eq!(count("closed for not registering"), 5, "{said:#?}");
+    assert_eq!(count("\"are you there? yes.\""), 3, "{said:#?}");
+    assert_eq!(count("unregistered: 5, live: 6"), 1, "{said:#?}");
+    assert_eq!(count("unregistered: 0, live: 1"), 1, "{said:#?}");
+    let last = said.last().map(String::as_str);
+    assert_eq!(last, Some("stopped; 0 connections had to be ended"));
+    Ok(())
+}
+
+#[test]
+fn a_hundred_cuts_lose_repeat_and_overtake_nothing() -> Done {
+    let said = Example::start("hundred_cuts", &[])?.ends_well();
+    let after = |words: &str| {
+        let found = said.iter().find_map(|line| line.strip_prefix(words));
+        found.unwrap_or_else(|| panic!("no {words:?} in {said:#?}"))
+    };
+    let losses: u32 = after("losses:   ").parse()?;
+    assert!(losses >= 100, "{losses}");
+    let sent = after("sent:     ");
+    assert!(sent.starts_with("2000 messages, checksum "), "{sent}");
+    assert_eq!(sent, after("received: "));
+    Ok(())
+}
+
+#[test]
+fn a_pool_that_looks_first_fails_no_request_where_a_plain_one_does() -> Done {
+    let said = Example::start("pool", &[])?.ends_well();
+    let numbers = |words: &str| -> Result<Vec<u32>, Box<dyn Error>> {
+        let found = said.iter().find(|line| line.starts_with(words));
+        let line = found.ok_or_else(|| format!("no {words:?} in {said:#?}"))?;
+        let words = line.split([' ', ',']);
+        Ok(words.filter_map(|word| word.parse().ok()).collect())
+    };
+    let plain = numbers("plain pool:")?;
+    assert!(plain[0] > 0 && plain[1] == 300, "{said:#?}");
+    let checked = numbers("checked pool:")?;
+    // On a machine that is held up a connection may die between the look and the
+    // request: that is what no check can help.
+    assert!(checked[0] <= plain[0] / 10, "{said:#?}");
+    assert!(checked[2] < 300, "it uses none again: {said:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_device_with_a_wrong_key_is_told_so_in_words() -> Done {
+    let (_server, address) = server(&[])?;
+    let key = "18".repeat(16);
+    let mut device = device(&address, &["--key", &key])?;
+    device.says(&["the server refused: the key, the certificate or the secret is wrong"]);
+    device.says(&["stopped: ", "check it on both sides"]);
     Ok(())
 }
 
@@ -252,6 +348,10 @@ fn a_thousand_restarts_are_one_session_and_one_drain_at_most() -> Done {
     assert_eq!(most, "2 at most", "{line}");
     let said = device.ends_well();
     assert!(said.iter().any(|line| line == "restarted 1000 times"));
+    // Who comes a second after the storm has lines of its own again.
+    thread::sleep(Duration::from_millis(1_100));
+    let _next = self::device(&address, &["--readings", "1"])?;
+    server.says(&["\"reading 1\""]);
     Ok(())
 }
 

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
+use ayt::cause::Cause;
 use ayt::connect::Connector;
+use ayt::detectors::{Fixed, Terms};
 use ayt::keepalive::{self, Policy};
 use ayt::listener::Listener;
-use ayt_core::cause::Cause;
-use ayt_core::detectors::{Fixed, Terms};
 use tokio::io::AsyncReadExt as _;
 
 fn fixed(beat: Duration) -> Fixed {

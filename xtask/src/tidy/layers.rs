@@ -12,6 +12,7 @@ const GATEWAY: &str = "ayt-gateway";
 const LAB: &str = "ayt-lab";
 const CLI: &str = "ayt-cli";
 const TESTBED: &str = "ayt-testbed";
+const EXPLORE: &str = "ayt-explore";
 const XTASK: &str = "xtask";
 
 /// Each product crate, and those of ours it may depend on.
@@ -44,7 +45,8 @@ fn check_package(package: &Package) -> Vec<Problem> {
     let product = PRODUCT.iter().find(|(name, _)| *name == package.name);
     let allowed: &[&str] = match (product, package.name.as_str()) {
         (Some((_, allowed)), _) => allowed,
-        (None, TESTBED) => &[CORE, SYS],
+        // The library's files once more, for tests only: what the library may.
+        (None, TESTBED | EXPLORE) => &[CORE, SYS],
         // The chores are not part of the product; they may use any of it.
         (None, XTASK) => return Vec::new(),
         (None, name) => {
@@ -62,11 +64,14 @@ fn check_package(package: &Package) -> Vec<Problem> {
         .filter(|dependency| !allowed.contains(&dependency.name.as_str()))
         .filter_map(|dependency| {
             let dev = dependency.kind.as_deref() == Some("dev");
-            if dependency.name == TESTBED && product.is_some() {
+            if [TESTBED, EXPLORE].contains(&dependency.name.as_str()) && product.is_some() {
                 return (!dev).then(|| {
                     Problem::new(
                         &manifest,
-                        format!("{TESTBED} is test support, but {} ships it", package.name),
+                        format!(
+                            "{} is test support, but {} ships it",
+                            dependency.name, package.name
+                        ),
                         "move it to [dev-dependencies]",
                     )
                 });
@@ -130,6 +135,7 @@ mod tests {
     #[test]
     fn test_support_is_never_shipped() {
         assert_eq!(problems(vec![ours(GUARD, &[TESTBED])]).len(), 1);
+        assert_eq!(problems(vec![ours(CLI, &[EXPLORE])]).len(), 1);
         assert_eq!(problems(vec![ours(TESTBED, &[GUARD])]).len(), 1);
     }
 

@@ -123,4 +123,5 @@ pub fn abortive(stream: TcpStream) -> Closed {
 }
 
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests;

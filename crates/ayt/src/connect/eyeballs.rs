@@ -62,6 +62,7 @@ pub(super) async fn race(
 }
 
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests {
     use super::*;
 

@@ -208,8 +208,9 @@ impl<D: Detector> Connector<D> {
     }
 
     /// Applies a keepalive policy to each socket, in place of
-    /// [`Self::on_socket`]; connecting fails where that does. What this system cannot do of it is no failure:
-    /// [`keepalive::apply`](crate::keepalive::apply) tells it where that matters.
+    /// [`Self::on_socket`]; connecting fails where that does. What this system cannot do
+    /// of it is no failure: [`keepalive::apply`](crate::keepalive::apply)
+    /// tells it where that matters.
     #[cfg(any(unix, windows))]
     #[must_use]
     pub fn keepalive(self, policy: crate::keepalive::Policy) -> Self {
@@ -219,7 +220,8 @@ impl<D: Detector> Connector<D> {
         })
     }
 
-    /// Watches each connection with a detector of its own.
+    /// Watches each connection with a detector of its own, made with
+    /// [`Duration::ZERO`]; [`detectors`](crate::detectors) says which.
     #[must_use]
     pub fn detector<E: Detector>(
         self,

@@ -243,4 +243,5 @@ impl Copy {
 }
 
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests;

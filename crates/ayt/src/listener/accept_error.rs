@@ -76,6 +76,7 @@ impl Backoff {
 }
 
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests {
     use super::*;
 

@@ -11,7 +11,9 @@ use ayt_core::detectors::Detector;
 use super::{Connection, Listener};
 use crate::watched::Handle;
 
-/// Takes the place of a `TcpListener` in `axum::serve`. Stop it by
+/// Takes the place of a `TcpListener` in `axum::serve`. Somebody must register its
+/// connections, a handler or [`register_at_first_byte`](Listener::register_at_first_byte):
+/// else each ends at its [age](super::Bounds::age). Stop it by
 /// `with_graceful_shutdown(stopper.stopped())`; where the socket itself fails,
 /// nothing more is accepted, and the [`Stopper`](super::Stopper) stays in charge.
 impl<D: Detector + Send + 'static> AxumListener for Listener<D> {

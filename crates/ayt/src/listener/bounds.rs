@@ -3,15 +3,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use ayt_core::detectors::Detector;
 use tokio::time::{Instant, sleep_until};
 
 use crate::cause::Cause;
-use crate::watched::Handle;
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::task::spawn;
+use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
+use crate::watched::{Handle, Watched};
 
 /// Bounds on connections that are not [registered](crate::watched::Handle::registered).
 /// Registered ones do not count: how many of them there may be is the application's
@@ -220,8 +222,27 @@ impl Places {
 }
 
 impl Place {
+    /// The connection takes it, and has to register in time.
+    pub(super) fn seat<S, D: Detector>(
+        self,
+        connection: &mut Watched<S, D>,
+        age: Duration,
+        at_first_byte: bool,
+    ) {
+        let place = Arc::new(self);
+        place.live(connection.handle());
+        let (registered, gone) = (Arc::clone(&place), Arc::clone(&place));
+        connection.must_register(
+            age,
+            at_first_byte,
+            Box::new(move || registered.registered()),
+            Box::new(move || gone.gone()),
+        );
+        place.must_register_by(Instant::now() + age);
+    }
+
     /// The connection lives from now on.
-    pub(super) fn live(&self, handle: Handle) {
+    fn live(&self, handle: Handle) {
         let mut inner = self.places.lock();
         inner.accepted += 1;
         inner.live.insert(self.id, handle);
@@ -229,12 +250,12 @@ impl Place {
 
     /// It has to register by then. One task for all that wait is enough, and none while
     /// nobody waits.
-    pub(super) fn must_register_by(&self, at: Instant) {
+    fn must_register_by(&self, at: Instant) {
         let mut inner = self.places.lock();
         inner.deadlines.push_back((at, self.id));
         if !std::mem::replace(&mut inner.watched, true) {
             drop(inner);
-            tokio::spawn(watch(Arc::clone(&self.places)));
+            spawn(watch(Arc::clone(&self.places)));
         }
     }
 
@@ -278,6 +299,7 @@ fn group(address: IpAddr) -> IpAddr {
 }
 
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests {
     use super::*;
 

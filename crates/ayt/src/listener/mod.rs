@@ -31,8 +31,30 @@
 //!
 //! Over TLS (feature `tls`): `Listener::tls`.
 //!
-//! With the features `axum`, `hyper` and `tonic` it takes the place of a
-//! [`tokio::net::TcpListener`] there.
+//! # In axum, hyper and tonic
+//!
+//! With the features of these names it takes the place of a
+//! [`tokio::net::TcpListener`] there. **Say who registers**, or every connection ends at
+//! its [age](Bounds::age), busy or not: HTTP knows no registration by itself. Either the
+//! first bytes do:
+//!
+//! ```no_run
+//! # #[cfg(feature = "axum")]
+//! # async fn f(app: axum::Router) -> std::io::Result<()> {
+//! use ayt::listener::Listener;
+//!
+//! let listener = Listener::bind("127.0.0.1:8080").await?.register_at_first_byte();
+//! let stopper = listener.stopper();
+//! axum::serve(listener, app)
+//!     .with_graceful_shutdown(async move { stopper.stopped().await })
+//!     .await
+//! # }
+//! ```
+//!
+//! or a handler does, once the client has proved who it is, by the connection's
+//! [`Handle`](crate::watched::Handle): axum gives it as `ConnectInfo<Handle>`, tonic in its
+//! `ConnectInfo`, and with hyper's own servers it is that of what `accept_io` gives. The
+//! example `axum_listener` shows it.
 //!
 //! [`Handle::registered`]: crate::watched::Handle::registered
 
@@ -40,6 +62,9 @@ mod accept_error;
 #[cfg(feature = "axum")]
 mod axum;
 mod bounds;
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 #[cfg(feature = "hyper")]
 mod hyper;
 mod stopper;
@@ -108,8 +133,14 @@ pub enum AcceptError {
 impl Listener<Never> {
     /// Binds and listens, as [`TcpListener::bind`], without a detector.
     ///
+    /// # Cancel safety
+    /// Where the future is dropped, nothing listens.
+    ///
     /// # Errors
     /// Those of resolving and binding, such as `AddrInUse`.
+    ///
+    /// # Cancel safety
+    /// Where the future is dropped there is no listener.
     pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         TcpListener::bind(address).await.map(Self::new)
     }
@@ -133,7 +164,8 @@ impl Listener<Never> {
 }
 
 impl<D: Detector> Listener<D> {
-    /// Watches each connection with a detector of its own.
+    /// Watches each connection with a detector of its own, made with
+    /// [`Duration::ZERO`]; [`detectors`](crate::detectors) says which.
     #[must_use]
     pub fn detector<E: Detector>(
         self,
@@ -182,8 +214,9 @@ impl<D: Detector> Listener<D> {
     }
 
     /// Applies a keepalive policy to each socket, in place of
-    /// [`Self::on_socket`]; a connection is refused where that fails. What this system cannot do of it is no failure:
-    /// [`keepalive::apply`](crate::keepalive::apply) tells it where that matters.
+    /// [`Self::on_socket`]; a connection is refused where that fails. What this system
+    /// cannot do of it is no failure: [`keepalive::apply`](crate::keepalive::apply)
+    /// tells it where that matters.
     #[cfg(any(unix, windows))]
     #[must_use]
     pub fn keepalive(self, policy: crate::keepalive::Policy) -> Self {
@@ -281,16 +314,7 @@ impl<D: Detector> Listener<D> {
         }
         let detector = (self.detector)(peer);
         let mut connection = Watched::tcp(stream, detector).peer(peer);
-        let place = Arc::new(place);
-        place.live(connection.handle());
-        let (registered, gone) = (Arc::clone(&place), Arc::clone(&place));
-        connection.must_register(
-            self.bounds.age,
-            self.at_first_byte,
-            Box::new(move || registered.registered()),
-            Box::new(move || gone.gone()),
-        );
-        place.must_register_by(Instant::now() + self.bounds.age);
+        place.seat(&mut connection, self.bounds.age, self.at_first_byte);
         Some(connection)
     }
 }

@@ -18,7 +18,10 @@ type Next<D> =
 
 /// A listener's connections as a stream, for
 /// `tonic::transport::Server::serve_with_incoming_shutdown`. It ends when the
-/// listener is stopped, and with an error when its socket is unusable.
+/// listener is stopped, and with an error when its socket is unusable. Somebody must
+/// register the connections, a service by its [`ConnectInfo`] or
+/// [`register_at_first_byte`](Listener::register_at_first_byte): else each ends at its
+/// [age](super::Bounds::age).
 pub struct Incoming<D> {
     next: Option<Next<D>>,
 }

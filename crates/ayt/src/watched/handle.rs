@@ -19,7 +19,6 @@ impl Handle {
     /// and writes fail with it at once. The descriptor is the owner's to close.
     /// Returns whether this call ended it; `false` when it had been ended before.
     pub fn end(&self, cause: Cause) -> bool {
-        self.shared.tell(cause);
         self.shared.decide(cause)
     }
 

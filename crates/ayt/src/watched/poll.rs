@@ -20,12 +20,17 @@ impl<S: AsyncRead, D: Detector> AsyncRead for Watched<S, D> {
             return Poll::Ready(Err(ended.into()));
         }
         let (before, room) = (buffer.filled().len(), buffer.remaining());
+        // Before the bytes: what came up to then is read, and only then judged.
+        let now = this.watch.now();
         match this.io.as_mut().poll_read(cx, buffer) {
-            Poll::Pending => this.watch.poll_silence(cx).map(|ended| Err(ended.into())),
+            Poll::Pending => {
+                let ended = this.watch.poll_silence(cx, now);
+                ended.map(|ended| Err(ended.into()))
+            }
             Poll::Ready(Ok(())) => {
                 let received = buffer.filled().len() - before;
                 if received > 0 {
-                    this.watch.on_received(received);
+                    this.watch.on_received(received, now);
                 } else if room > 0 {
                     let facts = this.facts.as_ref();
                     this.watch

@@ -1,14 +1,14 @@
 //! What a connection, its handles and its timer share.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
-use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::cause::Cause;
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{Mutex, MutexGuard, Notify, OnceLock, PoisonError};
 
 /// Called once when the connection registers or ends, whichever is first.
 pub(crate) type Release = Box<dyn FnOnce() + Send + Sync>;
@@ -70,6 +70,8 @@ impl Shared {
     pub(super) fn decide(&self, cause: Cause) -> bool {
         let first = self.decided.set(cause).is_ok();
         if first {
+            // Only then: who decides is who tells.
+            self.tell(cause);
             self.wake_both();
         }
         first

@@ -43,6 +43,7 @@ impl Timer {
     }
 
     #[cfg(test)]
+    #[cfg(not(ayt_explore))]
     pub(super) const fn operations(&self) -> u64 {
         self.operations
     }

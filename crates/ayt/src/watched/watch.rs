@@ -95,6 +95,7 @@ impl<D: Detector> Watch<D> {
     }
 
     #[cfg(test)]
+    #[cfg(not(ayt_explore))]
     pub(super) const fn timer_operations(&self) -> u64 {
         self.timer.operations()
     }
@@ -115,8 +116,7 @@ impl<D: Detector> Watch<D> {
 
     /// Bytes came. They are delivered in any case; a deadline that is over shows
     /// at the next read.
-    pub(super) fn on_received(&mut self, bytes: usize) {
-        let now = self.timer.now();
+    pub(super) fn on_received(&mut self, bytes: usize, now: Duration) {
         self.received += bytes as u64;
         self.active_at = now;
         self.detector.on_received(now);
@@ -149,12 +149,15 @@ impl<D: Detector> Watch<D> {
         self.closed_here = true;
     }
 
-    /// A read or a flush is awaited in vain. `Ready` carries the end.
-    pub(super) fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
+    pub(super) fn now(&self) -> Duration {
+        self.timer.now()
+    }
+
+    /// A read is awaited in vain, that was tried after `now`. `Ready` carries the end.
+    pub(super) fn poll_silence(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<Ended> {
         self.shared.waits(Side::Read, cx);
-        let now = self.timer.now();
         self.listen(now);
-        let end = self.poll_deadlines(now, true);
+        let end = self.poll_deadlines(cx, now, true);
         // After the deadlines, so that a challenge starts in the very poll that
         // asked for it.
         if end.is_pending() {
@@ -168,7 +171,7 @@ impl<D: Detector> Watch<D> {
     pub(super) fn poll_blocked(&mut self, cx: &mut Context<'_>) -> Poll<Ended> {
         self.shared.waits(Side::Write, cx);
         let now = self.timer.now();
-        self.poll_deadlines(now, false)
+        self.poll_deadlines(cx, now, false)
     }
 
     /// A read is awaited from now on, or still.
@@ -189,7 +192,8 @@ impl<D: Detector> Watch<D> {
         }
     }
 
-    fn poll_deadlines(&mut self, mut now: Duration, reading: bool) -> Poll<Ended> {
+    /// Nothing is judged that was due after `now`: bytes may have come since.
+    fn poll_deadlines(&mut self, cx: &Context<'_>, now: Duration, reading: bool) -> Poll<Ended> {
         loop {
             // Asked only after the waker is in its place, so that no end is missed.
             if let Some(ended) = self.decided() {
@@ -207,21 +211,22 @@ impl<D: Detector> Watch<D> {
                 if self.timer.poll_until(deadline).is_pending() {
                     return Poll::Pending;
                 }
-                now = self.timer.now();
-                if now < deadline {
+                if self.timer.now() < deadline {
                     // It was set for an earlier one.
                     continue;
                 }
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             if let Verdict::Wait = self.judge(now, silence.is_some_and(|at| at <= now)) {
                 // Whatever the detector says next, time goes on before it is asked.
                 let next = self.detector.next_deadline().filter(|&at| at <= now);
                 if reading && next.is_some() {
                     let soon = now + Duration::from_millis(1);
-                    if self.timer.poll_until(soon).is_pending() {
-                        return Poll::Pending;
+                    if self.timer.poll_until(soon).is_ready() {
+                        cx.waker().wake_by_ref();
                     }
-                    now = self.timer.now();
+                    return Poll::Pending;
                 }
             }
         }
@@ -247,7 +252,6 @@ impl<D: Detector> Watch<D> {
                 Verdict::Wait
             }
             Judgement::Silent => {
-                self.shared.tell(Cause::HeartbeatMissed);
                 self.shared.decide(Cause::HeartbeatMissed);
                 Verdict::Ended
             }
@@ -281,7 +285,6 @@ impl<D: Detector> Watch<D> {
         match self.register_by {
             Some(_) if !self.shared.is_unregistered() => self.register_by = None,
             Some(deadline) if now >= deadline => {
-                self.shared.tell(Cause::NeverRegistered);
                 self.shared.decide(Cause::NeverRegistered);
             }
             _ => {}
@@ -355,7 +358,6 @@ impl<D> Watch<D> {
 /// again and the handles know that it is over.
 impl<D> Drop for Watch<D> {
     fn drop(&mut self) {
-        self.shared.tell(Cause::LocalClose);
         self.shared.decide(Cause::LocalClose);
         self.shared.release();
         let cause = self.shared.cause().unwrap_or(Cause::LocalClose);

@@ -15,6 +15,7 @@ mod hosts;
 mod listener;
 mod nat;
 mod pool;
+mod session;
 
 /// Result of a test.
 type Done = Result<(), Box<dyn std::error::Error>>;

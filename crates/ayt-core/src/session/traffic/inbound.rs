@@ -147,6 +147,10 @@ impl Inbound {
         }
     }
 
+    pub(super) const fn is_settled(&self) -> bool {
+        self.settled
+    }
+
     /// What came and was not done with is dropped, as is what still comes: the
     /// other side is told that it did not arrive.
     pub(super) fn settle(&mut self) {

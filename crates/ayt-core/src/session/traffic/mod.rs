@@ -183,6 +183,12 @@ impl Traffic {
         self.inbound.set_held(false);
     }
 
+    /// [`Self::settle`] was called.
+    #[must_use]
+    pub const fn is_settled(&self) -> bool {
+        self.inbound.is_settled()
+    }
+
     /// The session cannot be resumed, and the other side is told up to where its
     /// messages were handed over. What came beyond that is dropped, and what still
     /// comes, for it may be sent again; a message in hand counts as not handed over.

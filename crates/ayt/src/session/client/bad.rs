@@ -17,6 +17,13 @@ pub enum BadClient {
     /// Nobody has said where to connect.
     #[error("nowhere to connect to: call `address` or `connector`")]
     NoAddress,
+    /// An address that can never be connected to.
+    #[error("the address {0:?} names no host and port, such as hub.example:7117")]
+    Address(String),
+    /// A session that was kept, and holds numbers that no session reaches: what it was
+    /// read from is damaged.
+    #[error("the session that was kept is damaged: begin without it")]
+    Saved,
     /// Both an address and a connector.
     #[error("both an `address` and a `connector`: which one is meant?")]
     TwoWays,

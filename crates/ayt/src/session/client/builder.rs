@@ -25,6 +25,7 @@ use super::settings::{Settings, Store};
 use super::shared::Shared;
 use super::task::Task;
 use super::{BadClient, Client};
+use crate::sync::task::spawn;
 #[cfg(feature = "tls")]
 use crate::tls::rustls::{ClientConfig, pki_types::ServerName};
 
@@ -343,7 +344,7 @@ impl Builder {
             search: search.transpose()?,
             random: self.random,
         });
-        tokio::spawn(Task::new(Arc::clone(&shared), Arc::clone(&settings)).run());
+        spawn(Task::new(Arc::clone(&shared), Arc::clone(&settings)).run());
         Ok(Client { shared, settings })
     }
 }

@@ -148,6 +148,7 @@ fn none_answered(failures: &[(String, io::Error)]) -> io::Error {
 }
 
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests {
     use super::*;
 

@@ -2,14 +2,13 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use ayt_core::session::traffic::Numbers;
-use tokio::sync::Notify;
 
 use super::loss::Loss;
 use super::values::Ended;
+use crate::sync::{Mutex, Notify, PoisonError};
 
 /// How many events wait for a user that does not ask.
 pub const EVENTS: usize = 128;
@@ -214,6 +213,7 @@ impl Queue {
 }
 
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests {
     use super::*;
 

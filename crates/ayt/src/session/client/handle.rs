@@ -261,6 +261,10 @@ impl Client {
     /// [resume](Builder::restore) the session later; `None` where there is none. For
     /// a planned restart of the program. Messages that came in and were not taken,
     /// and the one in hand unless [`Self::done`] was called, come again then.
+    ///
+    /// Not cancel safe: the client ends from the first poll on, and where the future is
+    /// dropped what it would have given is gone. Bound it, if at all, by
+    /// [`Self::save`] beforehand.
     pub async fn suspend(self) -> Option<Saved> {
         self.shared.abort();
         self.ended().await;

@@ -36,6 +36,9 @@ mod bad;
 mod builder;
 mod connect;
 mod event;
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 mod handle;
 mod loss;
 mod random;
@@ -49,10 +52,13 @@ mod shared;
 mod spare;
 mod task;
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests;
 mod values;
 
+pub use ayt_core::session::handshake::ClientError;
 pub use ayt_core::session::proof::Secret;
+pub use ayt_core::session::reconnect::Stop;
 pub use bad::BadClient;
 pub use builder::Builder;
 pub use event::{EVENTS, Event};

@@ -1,7 +1,7 @@
 //! What a client's handle and its task share.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ayt_core::session::frame::{Bits128, Reason, Retry};
@@ -9,13 +9,13 @@ use ayt_core::session::link;
 use ayt_core::session::proof::Secret;
 use ayt_core::session::traffic::{Accepts, Config, Traffic};
 use bytes::Bytes;
-use tokio::sync::Notify;
 
 use super::event::{Event, Queue};
 use super::saved::Saved;
 use super::task::Last;
 use super::values::{Ended, Snapshot, Status, Undelivered};
 use crate::session::driver::{Clock, Core};
+use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 
 mod asking;
 mod gone;

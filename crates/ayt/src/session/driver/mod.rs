@@ -7,10 +7,15 @@
 //! go on as if nothing had happened.
 
 mod below;
+mod carry;
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 mod outgoing;
 mod pump;
 mod rest;
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests;
 mod values;
 
@@ -21,7 +26,7 @@ use values::cause_of;
 pub use values::{SendError, SessionEnd};
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
@@ -29,12 +34,12 @@ use ayt_core::cause::Cause;
 use ayt_core::detectors::Fixed;
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{Reason, Retry};
-use ayt_core::session::link::{self, End};
+use ayt_core::session::link;
 use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, Offer, Traffic};
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 
 type Link = link::Link<Fixed>;
 
@@ -174,11 +179,18 @@ impl Core {
 
     /// Does something with the link, if there is one, and wakes its task.
     fn with_link(&self, act: impl FnOnce(&mut Link, Duration)) {
+        self.with_place(|place, now| {
+            if let Place::Live(link) = place {
+                act(link, now);
+            }
+        });
+    }
+
+    /// Does something wherever the session is, and wakes the task of its connection.
+    fn with_place(&self, act: impl FnOnce(&mut Place, Duration)) {
         let mut state = self.lock();
         let now = self.clock.now();
-        if let Place::Live(link) = &mut state.place {
-            act(link, now);
-        }
+        act(&mut state.place, now);
         let task = state.task.take();
         drop(state);
         if let Some(task) = task {
@@ -301,11 +313,12 @@ impl Core {
     /// Ends the connection once everything is acknowledged (bounded); with
     /// [`Reason::Done`] the session as well.
     pub(crate) fn end(&self, reason: Reason, retry: Retry) {
-        self.with_link(|link, now| link.end(now, reason, retry));
-        let mut state = self.lock();
-        if let (Reason::Done, Place::Parked(traffic)) = (reason, &mut state.place) {
-            traffic.set_ending();
-        }
+        // In one step: between two it could get a connection, which would not be told.
+        self.with_place(|place, now| match place {
+            Place::Live(link) => link.end(now, reason, retry),
+            Place::Parked(traffic) if reason == Reason::Done => traffic.set_ending(),
+            Place::Parked(_) | Place::Moving => {}
+        });
     }
 
     /// BYE now, then FIN and the drain.
@@ -341,6 +354,13 @@ impl Core {
             Place::Parked(traffic) => Some(act(traffic)),
             Place::Moving => None,
         }
+    }
+
+    /// The other side was told what was handed over, and the rest was dropped.
+    #[cfg(all(test, ayt_explore))]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.with_traffic(|traffic| traffic.is_settled())
+            .unwrap_or(false)
     }
 
     /// Parts from its connection at once and without BYE, if it has one: the
@@ -425,71 +445,5 @@ impl Core {
             let (first, messages) = traffic.into_unacknowledged();
             (first, messages.collect())
         })
-    }
-
-    /// Carries the session over this connection until it is closed, and says how it
-    /// ended; `None` where the session was moved to another meanwhile. It must have
-    /// been [resumed](Self::resume) where it is not new.
-    ///
-    /// Where the future is dropped, the connection is closed without BYE, and the
-    /// session is parked.
-    pub(crate) async fn run<S>(
-        self: &Arc<Self>,
-        ticket: Ticket,
-        io: S,
-        start: Start,
-        notice: impl FnMut(Notice),
-    ) -> Option<End>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        if !self.attach(&ticket, start.terms, start.detector) {
-            return None;
-        }
-        self.carry(ticket, io, (start.decoder, start.below), notice)
-            .await
-    }
-
-    /// The first half of [`Self::run`]: from here on the session has a connection,
-    /// and BYE can be said on it, although its task has not begun. `false` where the
-    /// session has moved on since the ticket was given.
-    pub(crate) fn attach(
-        &self,
-        ticket: &Ticket,
-        terms: link::Terms,
-        detector: Option<Fixed>,
-    ) -> bool {
-        {
-            let mut state = self.lock();
-            if state.generation != ticket.0 {
-                return false;
-            }
-            let now = self.clock.now();
-            state.place = match std::mem::replace(&mut state.place, Place::Moving) {
-                Place::Parked(traffic) => {
-                    Place::Live(Box::new(Link::new(now, terms, detector, *traffic)))
-                }
-                // A ticket is used once: `part` has parked what was live.
-                other => other,
-            };
-        }
-        self.room.notify_waiters();
-        true
-    }
-
-    /// The second half of [`Self::run`]. The future is small: an idle connection is
-    /// little else.
-    pub(crate) fn carry<S, N>(
-        self: &Arc<Self>,
-        ticket: Ticket,
-        io: S,
-        (decoder, below): (Decoder, Below),
-        notice: N,
-    ) -> Pump<S, N>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-        N: FnMut(Notice),
-    {
-        Pump::new(Arc::clone(self), ticket, io, (decoder, below), notice)
     }
 }

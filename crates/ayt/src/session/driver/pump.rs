@@ -21,7 +21,7 @@ use super::{Below, Core, Link, Notice, Place, Ticket};
 /// Reads in a row before others get their turn.
 const READS: usize = 8;
 
-thread_local! {
+crate::sync::thread_local! {
     /// What a read goes into where no frame is half read: an idle connection keeps
     /// no buffer, and a busy one finds this in the cache.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; 64 * 1024].into());
@@ -192,8 +192,9 @@ where
 
     /// Reads once, and gives the link what came.
     fn read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Turn>> {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let mut buffer = ReadBuf::new(scratch);
+        SCRATCH.with(|scratch| {
+            let mut scratch = scratch.borrow_mut();
+            let mut buffer = ReadBuf::new(&mut scratch);
             ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer))?;
             Poll::Ready(Ok(self.came(cx, buffer.filled())))
         })

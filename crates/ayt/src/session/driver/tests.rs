@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use ayt_core::session::codec::Decoder;
+use ayt_core::session::link::End;
 use ayt_core::session::traffic::{Config, Traffic};
 use ayt_core::session::{frame, link};
 use bytes::Bytes;
@@ -181,5 +182,28 @@ async fn what_came_along_with_the_handshake_is_not_left_lying() {
         end = run => panic!("{end:?}"),
         message = a.recv() => assert_eq!(message.unwrap(), "right behind WELCOME"),
         () = tokio::time::sleep(Duration::from_secs(1)) => panic!("it was left lying"),
+    }
+}
+
+#[test]
+fn an_error_of_the_transport_has_the_cause_it_has_everywhere() {
+    use std::io::{Error, ErrorKind};
+    let kind = |kind: ErrorKind| Error::from(kind);
+    let watched = crate::cause::Ended::new(Cause::HeartbeatMissed, None);
+    for (error, cause) in [
+        // Which of the kernel's timers it was is not known here.
+        (kind(ErrorKind::TimedOut), Cause::TimedOut),
+        (kind(ErrorKind::ConnectionReset), Cause::PeerReset),
+        (kind(ErrorKind::BrokenPipe), Cause::PeerClosed),
+        (kind(ErrorKind::HostUnreachable), Cause::Unreachable),
+        (kind(ErrorKind::ConnectionRefused), Cause::Unreachable),
+        (kind(ErrorKind::ConnectionAborted), Cause::Destroyed),
+        (kind(ErrorKind::UnexpectedEof), Cause::Truncated),
+        (kind(ErrorKind::WriteZero), Cause::Failed),
+        (kind(ErrorKind::WouldBlock), Cause::Failed),
+        (Error::other("tls"), Cause::Failed),
+        (watched.into(), Cause::HeartbeatMissed),
+    ] {
+        assert_eq!(cause_of(&error), cause, "{error:?}");
     }
 }

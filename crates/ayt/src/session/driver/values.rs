@@ -24,16 +24,22 @@ pub struct SessionEnd {
     pub numbers: Numbers,
 }
 
-/// What an error of the transport says of the peer.
+/// What an error of the transport says: out of what a watched stream below has said, else
+/// out of the error's number or kind.
 pub(super) fn cause_of(error: &io::Error) -> Cause {
+    if let Some(ended) = crate::cause::ended(error) {
+        return ended.cause();
+    }
     match error.kind() {
-        io::ErrorKind::TimedOut => Cause::KeepaliveTimeout,
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Cause::Unreachable,
-        io::ErrorKind::ConnectionAborted => Cause::Destroyed,
         // What encrypts has its own end, and this was not it.
         io::ErrorKind::UnexpectedEof => Cause::Truncated,
         io::ErrorKind::InvalidData => Cause::Failed,
-        _ => Cause::PeerReset,
+        _ => match crate::cause::find(error) {
+            // This side has not closed it yet: the other direction took the peer's RST.
+            Some(Cause::LocalClose) => Cause::PeerReset,
+            // A stream that fails with "not now" has failed: it must not answer so.
+            cause => cause.unwrap_or(Cause::Failed),
+        },
     }
 }
 
@@ -88,3 +94,37 @@ impl PartialEq for HeldCore {
 }
 
 impl Eq for HeldCore {}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+    use crate::cause::Ended;
+
+    #[test]
+    fn an_error_of_the_transport_is_told_by_what_it_says_and_no_more() {
+        for (kind, cause) in [
+            // Nobody says which of the kernel's timers it was.
+            (ErrorKind::TimedOut, Cause::TimedOut),
+            (ErrorKind::ConnectionReset, Cause::PeerReset),
+            (ErrorKind::BrokenPipe, Cause::PeerClosed),
+            (ErrorKind::NotConnected, Cause::PeerReset),
+            (ErrorKind::HostUnreachable, Cause::Unreachable),
+            (ErrorKind::NetworkUnreachable, Cause::Unreachable),
+            (ErrorKind::ConnectionAborted, Cause::Destroyed),
+            (ErrorKind::UnexpectedEof, Cause::Truncated),
+            (ErrorKind::InvalidData, Cause::Failed),
+        ] {
+            assert_eq!(cause_of(&kind.into()), cause, "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_a_watched_stream_below_has_found_is_the_cause() {
+        for cause in Cause::ALL {
+            let error = io::Error::from(Ended::new(cause, None));
+            assert_eq!(cause_of(&error), cause);
+        }
+    }
+}

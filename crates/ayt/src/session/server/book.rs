@@ -10,36 +10,45 @@ use ayt_core::session::frame::{Reason, Retry};
 use ayt_core::session::link::{End, Event as LinkEvent, Fate};
 use ayt_core::session::registry::{Conn, Decision, Event, Over, Registry, Resumed, Taken};
 use bytes::Bytes;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 
 use super::events::SessionEvent;
 use super::held::{Keep, Kept, Predecessor};
 use super::log;
 use super::stats::{Counters, one_more};
 use crate::session::driver::Notice;
+use crate::session::store::Record;
+use crate::sync::{Notify, RandomState};
 
 /// The registry and the connections it speaks of.
 #[derive(Debug)]
 pub(super) struct Book {
     pub(super) registry: Registry<Keep>,
     /// Which session a connection carries, until its task has ended or it was parted.
-    pub(super) conns: HashMap<Conn, Arc<Kept>>,
+    pub(super) conns: HashMap<Conn, Arc<Kept>, RandomState>,
     /// Connections that wait for an older one's answer.
-    pub(super) waiters: HashMap<Conn, oneshot::Sender<Decision>>,
+    pub(super) waiters: HashMap<Conn, oneshot::Sender<Decision>, RandomState>,
     /// Spare connections, to be closed in favour of a newer one.
-    pub(super) spares: HashMap<Conn, Arc<Notify>>,
+    pub(super) spares: HashMap<Conn, Arc<Notify>, RandomState>,
     /// Identities whose record in the store may have to follow.
-    pub(super) changed: HashSet<Bytes>,
+    pub(super) changed: HashSet<Bytes, RandomState>,
+    /// The one of them whose record is being looked at.
+    following: Option<Bytes>,
+    /// Records of other servers that are being replaced, or were: whose they are has to
+    /// be told, whatever becomes of the registration.
+    pub(super) taken_from: HashMap<Bytes, Record, RandomState>,
 }
 
 impl Book {
     pub(super) fn new(registry: Registry<Keep>) -> Self {
         Self {
             registry,
-            conns: HashMap::new(),
-            waiters: HashMap::new(),
-            spares: HashMap::new(),
-            changed: HashSet::new(),
+            conns: HashMap::default(),
+            waiters: HashMap::default(),
+            spares: HashMap::default(),
+            changed: HashSet::default(),
+            following: None,
+            taken_from: HashMap::default(),
         }
     }
 
@@ -87,6 +96,22 @@ impl Book {
                 }
             }
         }
+    }
+
+    /// An identity whose record may have to follow. It stays one until
+    /// [`Self::has_followed`]: whoever asked may have been stopped since.
+    pub(super) fn next_changed(&mut self) -> Option<Bytes> {
+        self.changed.extend(self.following.take());
+        self.changed.iter().next().cloned()
+    }
+
+    /// What changes from now on has to be followed anew.
+    pub(super) fn follows(&mut self, identity: &Bytes) {
+        self.following = self.changed.take(identity);
+    }
+
+    pub(super) fn has_followed(&mut self) {
+        self.following = None;
     }
 
     /// A connection that waits is decided. One that has given up meanwhile leaves its
@@ -242,6 +267,7 @@ impl Book {
         if live {
             let text = "another server has this identity now";
             kept.core.bye(Reason::Superseded, Retry::Never, text);
+            kept.is_elsewhere();
             // Not only once its task has said so: it is over from here on.
             self.registry.lost(now, identity, own, Fate::Ends, true);
         } else {

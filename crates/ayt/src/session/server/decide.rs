@@ -11,6 +11,7 @@ use ayt_core::session::frame::{Bits128, Hello, Reason, Refuse};
 use ayt_core::session::handshake::{ResumeRequest, Server as Handshake, ServerStep};
 use ayt_core::session::registry::{Answer, Claim, Decision, Policy, Refusal, Wish};
 use ayt_core::session::traffic::Accepts;
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,7 +21,9 @@ use super::commit::{Committed, ToCommit};
 use super::connection::refusal;
 use super::log;
 use super::register::{Outcome, Registration};
-use crate::session::store::{Conflict, Kick, Record};
+use super::shared::Shared;
+use super::tasks;
+use crate::session::store::{Conflict, Record};
 use crate::session::wire::read_frame;
 
 /// One decision.
@@ -74,12 +77,10 @@ impl<'r, 's> Deciding<'r, 's> {
                 Ok(Attempt::Done(outcome)) => return outcome,
                 Ok(Attempt::Again) => continue,
                 Ok(Attempt::Wait(waits)) => waits,
-                Err(stopped) => {
-                    self.may_have_set();
-                    return registration.stop(self.handshake, &stopped);
-                }
+                Err(stopped) => return registration.stop(self.handshake, &stopped),
             };
             tokio::select! {
+                biased;
                 decided = registration.within(waits) => match decided {
                     Ok(Ok(Decision::Take(claim))) => self.waited = Some(claim),
                     Ok(Ok(Decision::Refuse(refusal))) => {
@@ -112,14 +113,6 @@ impl<'r, 's> Deciding<'r, 's> {
         });
     }
 
-    /// The record may say what the registry does not: it is put right.
-    fn may_have_set(&self) {
-        let identity = self.hello.identity.clone();
-        self.registration
-            .shared
-            .book(|book, _| book.changed.insert(identity));
-    }
-
     async fn attempt(&mut self) -> Attempt {
         let shared = self.registration.shared;
         let identity = self.hello.identity.clone();
@@ -149,47 +142,49 @@ impl<'r, 's> Deciding<'r, 's> {
             connected: true,
         };
         let epoch = new.epoch;
+        if let Some(older) = elsewhere {
+            // From here on the older server may have lost its record.
+            shared.book(|book, _| book.taken_from.insert(identity.clone(), older));
+        }
+        let mut setting = Setting {
+            shared,
+            identity: &identity,
+            is_settled: false,
+        };
         match shared
             .store
             .compare_and_set(&identity, record.as_ref(), new)
             .await
         {
             Ok(()) => {}
-            Err(Conflict::Changed(_)) => return Attempt::Again,
-            Err(Conflict::Unavailable(error)) => {
-                self.may_have_set();
-                return self.no_store(&error);
+            Err(Conflict::Changed(_)) => {
+                setting.is_settled = true;
+                shared.book(|book, _| book.taken_from.remove(&identity));
+                return Attempt::Again;
             }
+            Err(Conflict::Unavailable(error)) => return self.no_store(&error),
         }
         let committed = self.commit(ToCommit {
             claim,
             epoch,
             place,
         });
-        let outcome = match committed {
-            Committed::Admitted(admitted) => Outcome::Session(admitted),
-            Committed::Refused(refuse) => {
-                self.may_have_set();
-                Outcome::Refused(refuse)
-            }
-            Committed::Again => {
-                self.may_have_set();
-                return Attempt::Again;
-            }
-        };
-        if let (Outcome::Session(_), Some(older)) = (&outcome, elsewhere) {
-            let kick = Kick {
-                identity,
-                epoch: older.epoch,
-            };
-            if let Err(error) = shared.store.kick(&older.node, kick).await {
-                log::store(
-                    "another server is not told that it has lost a session",
-                    &error,
-                );
-            }
+        // Whatever came of it here: the record is no longer the other server's.
+        let told = tasks::tell_older(shared, &identity).await;
+        if let Err(error) = &told {
+            log::store(
+                "another server is not told yet that it has lost a session",
+                error,
+            );
         }
-        Attempt::Done(outcome)
+        match committed {
+            Committed::Admitted(admitted) => {
+                setting.is_settled = told.is_ok();
+                Attempt::Done(Outcome::Session(admitted))
+            }
+            Committed::Refused(refuse) => Attempt::Done(Outcome::Refused(refuse)),
+            Committed::Again => Attempt::Again,
+        }
     }
 
     fn no_store(&self, error: &dyn std::fmt::Display) -> Attempt {
@@ -316,6 +311,23 @@ enum Attempt {
     /// Something was faster.
     Again,
     Wait(oneshot::Receiver<Decision>),
+}
+
+/// While the record is being set. Wherever that is left, refused, late or with the
+/// server, the record may say what the registry does not: it is put right.
+struct Setting<'a> {
+    shared: &'a Shared,
+    identity: &'a Bytes,
+    is_settled: bool,
+}
+
+impl Drop for Setting<'_> {
+    fn drop(&mut self) {
+        if !self.is_settled {
+            self.shared
+                .book(|book, _| book.changed.insert(self.identity.clone()));
+        }
+    }
 }
 
 const fn not_now() -> Refusal {

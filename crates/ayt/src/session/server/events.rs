@@ -1,15 +1,16 @@
 //! What a program is told about a session's connections.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ayt_core::session::link::End;
+use ayt_core::session::frame::Reason;
+use ayt_core::session::link::{End, Fate};
 use ayt_core::session::registry::Over;
-use tokio::sync::Notify;
 
 use crate::session::SessionEnd;
+use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 
 /// How many events wait for a program at most.
 const MOST: usize = 64;
@@ -56,6 +57,46 @@ pub enum SessionEvent {
     },
     /// So many events were dropped here, because nobody asked for them.
     Missed(u64),
+}
+
+/// For people: what happened, seen from the server.
+impl fmt::Display for SessionEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connected { peer, epoch } => write!(f, "registered from {peer}, epoch {epoch}"),
+            Self::Resumed { peer, epoch } => {
+                write!(f, "resumed from {peer}, epoch {epoch}: nothing was lost")
+            }
+            Self::Suspect => f.write_str("heartbeat missed: suspected, and asked"),
+            Self::Recovered => f.write_str("heard again: a late heartbeat"),
+            Self::Late(by) => write!(f, "this server was late itself, by {by:.1?}: no verdict"),
+            Self::RoundTrip(time) => write!(f, "answered after {time:.1?}"),
+            Self::Lost(end) if end.by_peer => f.write_str(match (end.fate, end.reason) {
+                (Fate::Ends, _) => "the device ended the session",
+                (_, Some(Reason::HeartbeatMissed)) => {
+                    "the device has not heard this server in time, and hung up"
+                }
+                _ => "the device hung up, and may come back",
+            }),
+            Self::Lost(end) => write!(
+                f,
+                "connection lost: {}; what is in flight is still read",
+                end.cause.sentence()
+            ),
+            Self::Flapping => {
+                f.write_str("taken over again and again: two devices, or one in a loop")
+            }
+            Self::Ended {
+                over: Over::Superseded,
+                ..
+            } => f.write_str("taken over by a newer connection"),
+            Self::Ended { end, .. } if end.reason == Some(Reason::Done) => {
+                f.write_str("gone: it said goodbye")
+            }
+            Self::Ended { end, .. } => write!(f, "gone: {}", end.cause.sentence()),
+            Self::Missed(events) => write!(f, "{events} events were not shown"),
+        }
+    }
 }
 
 /// The events of one session that wait for its program. A program that never asks
@@ -175,11 +216,49 @@ impl Events {
 }
 
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests {
     use super::*;
 
     fn nowhere() -> (SocketAddr, u64) {
         (([192, 0, 2, 1], 7).into(), 1)
+    }
+
+    #[test]
+    fn every_event_is_a_sentence_for_people() {
+        let lost = |by_peer, fate, reason| {
+            SessionEvent::Lost(End {
+                cause: ayt_core::cause::Cause::HeartbeatMissed,
+                fate,
+                reason,
+                by_peer,
+                retry: None,
+                text: String::new(),
+                missing: 0,
+            })
+        };
+        let said = [
+            (
+                lost(false, Fate::Stays, None),
+                "connection lost: the heartbeat stayed out; what is in flight is still read",
+            ),
+            (
+                lost(true, Fate::Stays, Some(Reason::HeartbeatMissed)),
+                "the device has not heard this server in time, and hung up",
+            ),
+            (
+                lost(true, Fate::Stays, Some(Reason::ShuttingDown)),
+                "the device hung up, and may come back",
+            ),
+            (
+                lost(true, Fate::Ends, Some(Reason::Done)),
+                "the device ended the session",
+            ),
+            (SessionEvent::Missed(3), "3 events were not shown"),
+        ];
+        for (event, sentence) in said {
+            assert_eq!(event.to_string(), sentence);
+        }
     }
 
     #[tokio::test]

@@ -1,8 +1,7 @@
 //! One session as the server keeps it.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 
 use ayt_core::cause::Cause;
 use ayt_core::session::link::End;
@@ -12,6 +11,8 @@ use bytes::Bytes;
 
 use super::events::{Events, SessionEvent};
 use crate::session::driver::{Core, HeldCore};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What the client said of the session before, when it came back too late to go on
 /// with it.
@@ -54,7 +55,10 @@ struct State {
     epoch: u64,
     /// How its last connection ended.
     last: Option<Box<End>>,
-    over: Option<Over>,
+    /// Another server has its identity.
+    elsewhere: bool,
+    /// Why it is over: decided once, whatever comes after.
+    over: Option<(Over, Cause)>,
 }
 
 impl Kept {
@@ -63,11 +67,12 @@ impl Kept {
             identity,
             core,
             events: Events::default(),
-            predecessor: OnceLock::new(),
+            predecessor: OnceLock::default(),
             state: Mutex::new(State {
                 peer,
                 epoch: 0,
                 last: None,
+                elsewhere: false,
                 over: None,
             }),
             carried: AtomicUsize::new(0),
@@ -127,13 +132,26 @@ impl Kept {
         self.events.push(SessionEvent::Lost(end.clone()));
     }
 
+    /// Another server has its identity: whatever ends it now is that.
+    pub(super) fn is_elsewhere(&self) {
+        self.lock().elsewhere = true;
+    }
+
     /// No connection will follow. The cause it ends with.
     pub(super) fn is_over(&self, over: Over) -> Cause {
         let mut state = self.lock();
-        state.over = Some(over);
+        let over = if state.elsewhere {
+            Over::Superseded
+        } else {
+            over
+        };
         let cause = cause(over, state.last.as_deref());
+        state.over = Some((over, cause));
         drop(state);
         self.over.store(true, Ordering::Release);
+        // If it was held back for one that is over longer still, that is not waited for
+        // any more: now this one is what a newer waits for.
+        self.core.release();
         self.finish_if_due();
         cause
     }
@@ -144,10 +162,9 @@ impl Kept {
             return;
         }
         let state = self.lock();
-        let Some(over) = state.over else {
+        let Some((over, cause)) = state.over else {
             return;
         };
-        let cause = cause(over, state.last.as_deref());
         let reason = state.last.as_ref().and_then(|end| end.reason);
         let missing = state.last.as_ref().map_or(0, |end| end.missing);
         drop(state);

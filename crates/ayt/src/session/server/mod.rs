@@ -54,6 +54,9 @@ mod connection;
 mod decide;
 mod door;
 mod events;
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 mod held;
 mod log;
 mod register;
@@ -65,6 +68,7 @@ mod spare;
 mod stats;
 mod tasks;
 #[cfg(test)]
+#[cfg(not(ayt_explore))]
 mod tests;
 
 use std::net::SocketAddr;
@@ -75,6 +79,7 @@ use ayt_core::session::frame::{Reason, Retry};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, mpsc};
 
+pub use ayt_core::session::handshake::BadBeat;
 pub use ayt_core::session::registry::{Over, Policy};
 
 pub use auth::{KeyAnswer, KeyError, Keys};
@@ -197,6 +202,11 @@ impl Server {
         // Each connection has its own bound below that; this one is for a socket that
         // takes no more bytes.
         let _ = tokio::time::timeout(bound, self.all_closed()).await;
+        // Those who were registering, too: what they have set is put right below.
+        let tasks = shared::lock(&shared.tasks).take();
+        if let Some(mut tasks) = tasks {
+            tasks.shutdown().await;
+        }
         shared.stop();
         // What the store does not take now, its lease forgets.
         if let Err(error) = tasks::follow(shared).await {

@@ -131,6 +131,12 @@ impl Session {
         &self.handle.kept
     }
 
+    #[cfg(test)]
+    #[cfg(ayt_explore)]
+    pub(super) fn kept_shared(&self) -> Arc<Kept> {
+        self.handle.kept.clone()
+    }
+
     /// Who the client is: 1 to 128 bytes of anything. Escape them where you show them.
     #[must_use]
     pub fn identity(&self) -> &Bytes {
@@ -193,7 +199,9 @@ impl Session {
 
     /// The next message; `None` once the session is over and everything that came in
     /// was handed over. Asking says that the message before is done with: only then is
-    /// it acknowledged to the client. [`Self::done`] says it without asking.
+    /// it acknowledged to the client. [`Self::done`] says it without asking. A program
+    /// that keeps its last message and does neither makes a client that closes wait its
+    /// full time for it.
     ///
     /// Cancel safe: where the future is dropped before it is ready, nothing was handed
     /// over, and nothing is acknowledged that was not.
@@ -265,7 +273,7 @@ impl Session {
 }
 
 impl SessionSender {
-    /// As [`Session::send`].
+    /// As [`Session::send`]; cancel safe as that.
     ///
     /// # Errors
     /// As [`Session::send`].
@@ -282,25 +290,25 @@ impl SessionSender {
     }
 
     /// As [`Session::next_event`]: here too, so that one task can wait for events and
-    /// for messages at once. Each event is given once.
+    /// for messages at once. Each event is given once. Cancel safe as that.
     pub async fn next_event(&self) -> Option<SessionEvent> {
         self.handle.kept.next_event().await
     }
 
-    /// As [`Session::close`].
+    /// As [`Session::close`]; cancel safe as that.
     pub async fn close(&self) -> SessionEnd {
         self.handle.end_softly();
         self.handle.ended().await
     }
 
-    /// As [`Session::ended`].
+    /// As [`Session::ended`]; cancel safe.
     pub async fn ended(&self) -> SessionEnd {
         self.handle.ended().await
     }
 }
 
 impl SessionReceiver {
-    /// As [`Session::recv`].
+    /// As [`Session::recv`]; cancel safe as that.
     pub async fn recv(&mut self) -> Option<Bytes> {
         self.handle.recv().await
     }
@@ -310,7 +318,7 @@ impl SessionReceiver {
         self.handle.done();
     }
 
-    /// As [`Session::next_event`].
+    /// As [`Session::next_event`]; cancel safe as that.
     pub async fn next_event(&self) -> Option<SessionEvent> {
         self.handle.kept.next_event().await
     }

@@ -2,17 +2,15 @@
 
 use std::fmt;
 use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::hash::BuildHasher;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ayt_core::session::frame::{Bits128, Retry};
 use ayt_core::session::handshake::TermsPolicy;
 use ayt_core::session::registry::{Conn, Over, Policy};
 use bytes::Bytes;
-use tokio::sync::{Mutex as Gate, MutexGuard as GateGuard, Notify, mpsc, watch};
-use tokio::task::JoinSet;
+use tokio::sync::{Mutex as Gate, MutexGuard as GateGuard, mpsc, watch};
 
 use super::Session;
 use super::auth::Authentication;
@@ -22,6 +20,9 @@ use super::door::Door;
 use super::stats::Counters;
 use crate::session::driver::Clock;
 use crate::session::store::{Node, SessionStore};
+use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::task::JoinSet;
+use crate::sync::{Mutex, MutexGuard, Notify, PoisonError, RandomState};
 
 /// Registrations of one identity are decided one after the other; those of different
 /// identities mostly side by side.
@@ -46,7 +47,7 @@ pub(super) struct Shared {
     /// The largest epoch given here.
     epochs: AtomicU64,
     names: AtomicU64,
-    tasks: Mutex<Option<JoinSet<()>>>,
+    pub(super) tasks: Mutex<Option<JoinSet<()>>>,
     /// Where new sessions go; gone once the server is closing.
     pub(super) queue: Mutex<Option<mpsc::Sender<Session>>>,
     /// The retry hint, once the server is closing.
@@ -94,7 +95,7 @@ impl Shared {
             door: Door::new(limits.unregistered, limits.unregistered_per_address),
             book: Mutex::new(parts.book),
             gates: (0..GATES).map(|_| Gate::new(())).collect(),
-            hash: RandomState::new(),
+            hash: RandomState::default(),
             epochs: AtomicU64::new(parts.last_epoch),
             names: AtomicU64::new(0),
             tasks: Mutex::new(Some(JoinSet::new())),
@@ -114,6 +115,9 @@ impl Shared {
         let now = self.clock.now();
         let result = act(&mut book, now);
         book.follow(&self.counters);
+        #[cfg(test)]
+        #[cfg(ayt_explore)]
+        super::explore::holds(&book);
         let next = book.registry.next_deadline();
         let changed = !book.changed.is_empty();
         drop(book);
@@ -129,8 +133,16 @@ impl Shared {
 
     /// While it is held, nobody else decides about the identity here.
     pub(super) async fn gate(&self, identity: &Bytes) -> GateGuard<'_, ()> {
-        let at = self.hash.hash_one(identity) as usize % GATES;
-        self.gates[at].lock().await
+        self.gate_of(identity).lock().await
+    }
+
+    /// Nobody decides about the identity here at this moment.
+    pub(super) fn is_free(&self, identity: &Bytes) -> bool {
+        self.gate_of(identity).try_lock().is_ok()
+    }
+
+    fn gate_of(&self, identity: &Bytes) -> &Gate<()> {
+        &self.gates[self.hash.hash_one(identity) as usize % GATES]
     }
 
     /// An epoch larger than `least` and than any given here before.

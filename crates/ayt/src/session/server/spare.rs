@@ -9,12 +9,12 @@ use ayt_core::session::registry::Conn;
 use ayt_core::session::spare::Server;
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::shared::Shared;
 use super::stats::one_more;
 use crate::session::wire::{ReadError, read_frame, write_frame};
+use crate::sync::Notify;
 
 /// The bound on writing a frame: a spare that does not read is of no use.
 const WRITE: Duration = Duration::from_secs(1);

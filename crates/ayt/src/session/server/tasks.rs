@@ -12,7 +12,7 @@ use super::connection::accepted;
 use super::log;
 use super::shared::{Shared, lock};
 use super::stats::one_more;
-use crate::session::store::{Conflict, Kicks, Record, Unavailable};
+use crate::session::store::{Conflict, Kick, Kicks, Record, Unavailable};
 
 /// The first and the longest pause after accepting failed.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
@@ -90,6 +90,7 @@ pub(super) async fn keep_time(shared: Arc<Shared>) {
             continue;
         }
         tokio::select! {
+            biased;
             () = wait => {}
             () = shared.sooner.notified() => {}
         }
@@ -99,10 +100,18 @@ pub(super) async fn keep_time(shared: Arc<Shared>) {
 /// Lets go of what other servers have taken over.
 pub(super) async fn hear_kicks(shared: Arc<Shared>, mut kicks: Box<dyn Kicks>) {
     while let Some(kick) = kicks.next().await {
-        shared.book(|book, now| {
-            // One that registered here since has a larger epoch, and stays.
-            book.supersede(now, &kick.identity, kick.epoch);
-        });
+        let Kick { identity, epoch } = kick;
+        // One that registered here since has a larger epoch, and stays.
+        shared.book(|book, now| book.supersede(now, &identity, epoch));
+        // One whose record is set already is in the book only when its registration lets
+        // go of the gate: the kick may be meant for that. The next kick does not wait.
+        if !shared.is_free(&identity) {
+            let later = shared.clone();
+            shared.spawn(async move {
+                let _gate = later.gate(&identity).await;
+                later.book(|book, now| book.supersede(now, &identity, epoch));
+            });
+        }
     }
 }
 
@@ -121,27 +130,41 @@ pub(super) async fn mirror(shared: Arc<Shared>) {
 /// Brings every record up to date that may not be.
 pub(super) async fn follow(shared: &Shared) -> Result<(), Unavailable> {
     loop {
-        let next = shared.book(|book, _| book.changed.iter().next().cloned());
+        let next = shared.book(|book, _| book.next_changed());
         let Some(identity) = next else {
             return Ok(());
         };
         let gate = shared.gate(&identity).await;
-        shared.book(|book, _| book.changed.remove(&identity));
-        let followed = follow_one(shared, &identity).await;
+        shared.book(|book, _| book.follows(&identity));
+        follow_one(shared, &identity).await?;
         drop(gate);
-        if let Err(error) = followed {
-            shared.book(|book, _| book.changed.insert(identity));
-            return Err(error);
-        }
+        shared.book(|book, _| book.has_followed());
     }
+}
+
+/// Tells the server whose record was replaced that it has lost the identity. Under the
+/// identity's gate.
+pub(super) async fn tell_older(shared: &Shared, identity: &Bytes) -> Result<(), Unavailable> {
+    let older = shared.book(|book, _| book.taken_from.get(identity).cloned());
+    if let Some(Record { node, epoch, .. }) = older {
+        let kick = Kick {
+            identity: identity.clone(),
+            epoch,
+        };
+        shared.store.kick(&node, kick).await?;
+        shared.book(|book, _| book.taken_from.remove(identity));
+    }
+    Ok(())
 }
 
 /// Under the identity's gate.
 async fn follow_one(shared: &Shared, identity: &Bytes) -> Result<(), Unavailable> {
     let record = shared.store.get(identity).await?;
     let Some(record) = record.filter(|record| record.node == shared.node) else {
+        shared.book(|book, _| book.taken_from.remove(identity));
         return Ok(());
     };
+    tell_older(shared, identity).await?;
     let own = shared.book(|book, _| {
         let current = book.registry.current(identity);
         current.map(|(epoch, live, _)| (epoch, live))

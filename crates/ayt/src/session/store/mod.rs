@@ -16,6 +16,9 @@
 //! 3. A kick is delivered at least once to a server that listens. One that comes late,
 //!    or twice, does nothing: it names an epoch.
 
+#[cfg(test)]
+#[cfg(ayt_explore)]
+mod explore;
 mod memory;
 
 use std::fmt;

@@ -23,6 +23,15 @@ impl Builder {
                 time(name, beat, MS(10)..=MS(3_600_000))?;
             }
         }
+        for address in &self.addresses {
+            let parts = address.rsplit_once(':');
+            if parts.is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
+                return Err(BadClient::Address(address.clone()));
+            }
+        }
+        if self.saved.as_ref().is_some_and(|saved| !saved.is_sound()) {
+            return Err(BadClient::Saved);
+        }
         let by_certificate = matches!(self.credential, Some(Credential::Certificate));
         if by_certificate && !self.addresses.is_empty() && !self.has_tls() {
             return Err(BadClient::CertificateWithoutTls);

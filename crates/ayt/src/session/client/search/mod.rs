@@ -49,19 +49,19 @@
 
 mod run;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use ayt_core::detectors::adaptive::memory::{BadMemory, Memory, Network};
 pub use ayt_core::detectors::adaptive::{Adaptive, BadSearch, SearchTerms};
 use ayt_core::session::handshake::ClientSettings;
-use tokio::sync::Notify;
 
 pub(super) use run::run;
 
 use super::event::Event;
 use super::shared::Shared;
 use crate::session::driver::Clock;
+use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 
 /// What is searched for, and what is known already; see [the module](self).
 #[derive(Debug, Clone)]

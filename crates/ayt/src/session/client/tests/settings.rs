@@ -31,6 +31,45 @@ async fn what_only_the_program_knows_must_be_said() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_address_that_can_never_be_connected_to_is_told_at_the_start() {
+    for (address, fine) in [
+        ("hub.example:7117", true),
+        ("[2001:db8::1]:7117", true),
+        ("hub.example", false),
+        ("hub.example:http", false),
+        ("hub.example:70000", false),
+        (":7117", false),
+        ("", false),
+    ] {
+        let client = Client::builder("device").without_authentication();
+        let started = client.address(address).start();
+        assert_eq!(started.is_ok(), fine, "{address}");
+        if let Err(error) = started {
+            assert_eq!(error, BadClient::Address(address.to_owned()));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_from_a_damaged_file_is_refused_and_panics_nowhere() {
+    let saved = |acknowledged, handed_over| super::super::Saved {
+        session: [1; 16],
+        secret: ayt_core::session::proof::Secret::new([2; 16]),
+        epoch: u64::MAX,
+        acknowledged,
+        handed_over,
+        messages: vec!["kept".into()],
+        peer_max_payload: 65_544,
+        peer_window: 1 << 20,
+    };
+    for (acknowledged, handed_over) in [(u64::MAX, 0), (0, u64::MAX), (u64::MAX, u64::MAX)] {
+        let client = base().restore(saved(acknowledged, handed_over)).start();
+        assert_eq!(client.unwrap_err(), BadClient::Saved);
+    }
+    assert!(base().restore(saved(7, 9)).start().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_range_is_that_of_the_protocol() {
     type Set = fn(Builder, Duration) -> Builder;
     let h = S(3_600);

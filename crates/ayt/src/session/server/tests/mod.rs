@@ -13,6 +13,7 @@ mod several;
 mod shutting;
 mod sockets;
 mod takeover;
+mod tardy;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -38,6 +38,23 @@ async fn an_identity_has_one_live_session_among_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_another_server_took_over_is_told_and_counted_as_that() {
+    let (_store, first, second) = two(Policy::Newest);
+    let (client, session) = Device::a().enter(&first).await;
+    let _newer = Device::a().enter(&second).await;
+    client.task.await.unwrap().unwrap();
+    assert_eq!(session.ended().await.cause, Cause::Superseded);
+    let told = loop {
+        let event = session.next_event().await.expect("its end is an event");
+        if let SessionEvent::Ended { over, end } = event {
+            break (over, end.cause);
+        }
+    };
+    assert_eq!(told, (Over::Superseded, Cause::Superseded));
+    assert_eq!(first.stats().ended, [(Cause::Superseded, 1)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_session_that_waits_elsewhere_is_over_too_and_cannot_come_back() {
     let (_store, first, second) = two(Policy::Newest);
     let (client, session) = Device::a().enter(&first).await;

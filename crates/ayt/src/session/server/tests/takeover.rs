@@ -31,6 +31,28 @@ async fn the_newest_takes_over_and_late_data_comes_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_session_that_was_held_back_when_it_was_taken_over_hands_over_what_came() {
+    let server = server();
+    let (old, first) = Device::a().enter(&server).await;
+    old.send("not taken yet").await;
+    until(|| first.numbers().received == 1).await;
+    let (middle, mut second) = Device::a().enter(&server).await;
+    middle.send("held back").await;
+    until(|| second.numbers().received == 1).await;
+    let new = Device::a().register(&server).await.unwrap();
+    new.send("of the newest").await;
+    let mut third = server.accept().await.unwrap();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(second.recv().await.unwrap(), "held back");
+    assert_eq!(second.recv().await, None);
+    assert_eq!(third.recv().await.unwrap(), "of the newest");
+    assert!(
+        begun.elapsed() < S,
+        "nobody waits for a drain that has ended"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_program_that_never_takes_the_old_data_delays_the_new_by_the_drain_only() {
     let server = server();
     let (old, first) = Device::a().enter(&server).await;
