@@ -12,7 +12,8 @@
 //! - a [`Wire`] joins two of them and sees every packet. What it does to them is a
 //!   [`Chain`] of [stages](stage), each a small machine that is given `now`;
 //! - the [`Log`](log::Log) knows of every packet what it was and what became of it,
-//!   and [`pcap`] writes it for Wireshark.
+//!   and [`pcap`] writes it for Wireshark;
+//! - a [`report`] shows what was measured, and each run packet by packet.
 //!
 //! A cable that is pulled, and a server that finds out:
 //!
@@ -45,6 +46,7 @@ mod host;
 pub mod log;
 pub mod packet;
 pub mod pcap;
+pub mod report;
 mod sync;
 mod wire;
 
