@@ -49,7 +49,7 @@ pub fn write(
     write_records(log.records(), vantage, names, wall, output)
 }
 
-/// As [`write`], of records that were taken out of a log, in their order.
+/// As [`write()`], of records that were taken out of a log, in their order.
 ///
 /// # Errors
 /// When the output refuses.

@@ -56,6 +56,7 @@ pub(super) fn matrix(page: &mut Markup, report: &Report) {
             });
         });
     });
+    page.text("p", class("lead"), BAND);
     page.tag("ul", class("marks"), |list| {
         for (outcome, words) in Outcome::KINDS {
             list.line("li", plain(), |item| {
@@ -65,6 +66,9 @@ pub(super) fn matrix(page: &mut Markup, report: &Report) {
         }
     });
 }
+
+const BAND: &str = "The band is what was planned: from the earliest to the latest finding. \
+                    Each result leads to its packets.";
 
 pub(super) fn mark(inline: &mut super::markup::Inline, outcome: Outcome) {
     let attrs = class(format_args!("mark {}", outcome.class())).with("aria-hidden", "true");
@@ -107,7 +111,7 @@ fn result(cell: &mut Markup, run: &Run, index: usize) {
             cell.text("span", class("small"), "no time claimed");
         }
         if let Some(planned) = run.planned {
-            let text = format!("planned {}", units::span(planned));
+            let text = format!("band {}", units::span(planned));
             cell.text("span", class("small"), text);
         }
         if outcome.is_kept() || outcome.is_broken() {

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! [`html`] is pure: a [`Report`] in, one text out, which needs nothing else: no
-//! network, no script, no font. [`write`] puts it into a folder. All text that comes from
+//! network, no script, no font. [`write()`] puts it into a folder. All text that comes from
 //! outside goes through one door that escapes it, and everything is bounded.
 
 mod escape;
@@ -40,7 +40,7 @@ pub struct Report {
     pub machine: String,
     /// The seed of all that was random.
     pub seed: u64,
-    /// [`write`] adds a pcapng of each run, and the page links to it.
+    /// [`write()`] adds a pcapng of each run, and the page links to it.
     pub pcap: bool,
     /// What was run, in the order of the page.
     pub runs: Vec<Run>,

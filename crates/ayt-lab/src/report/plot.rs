@@ -194,7 +194,7 @@ fn axis(svg: &mut Markup, scale: Scale, height: f64) {
             continue;
         }
         let (anchor, room) = if x < 3.0 {
-            ("start", 16.0)
+            ("start", 15.0)
         } else {
             ("middle", 13.5)
         };

@@ -151,6 +151,32 @@ proptest! {
     }
 
     #[test]
+    fn any_segments_make_a_ladder(
+        segments in proptest::collection::vec((any::<bool>(), 0u8..16, 0u32..8, any::<u32>(), 0usize..3, 0u64..3_000), 0..400),
+        far in any::<bool>(),
+    ) {
+        let mut script = Script::new();
+        for (way, flags, near, number, length, wait) in segments {
+            let way = if way { Direction::AtoB } else { Direction::BtoA };
+            let names = ['S', 'F', 'R', '.'].into_iter().enumerate();
+            let set = names.filter(|(bit, _)| flags >> bit & 1 == 1);
+            let flags: String = set.map(|(_, name)| name).collect();
+            script.wait(wait);
+            let seq = if far { number } else { near };
+            script.sent(way, &flags, seq, near, &b"xyz"[..length]);
+            if number % 7 == 0 {
+                script.cut("cut", "");
+            }
+        }
+        let run = Run { records: script.records(), ..cable() };
+        let text = drawn(|svg| ladder::ladder(svg, &run, "run-1"));
+        balanced(&text);
+        let arrows = text.matches("class=\"packet").count();
+        prop_assert!(arrows <= 240 && arrows >= run.records.len().min(240), "{}", arrows);
+        prop_assert!(!text.contains("NaN"));
+    }
+
+    #[test]
     fn any_times_make_a_page(
         measured in any::<Option<u64>>(),
         planned in any::<Option<[u64; 2]>>(),

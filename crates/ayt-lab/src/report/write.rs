@@ -46,7 +46,7 @@ pub fn write(dir: &Path, report: &Report) -> Result<Written, LabError> {
 /// Writes the captures alone, as the wire saw them.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_pcaps(dir: &Path, report: &Report) -> Result<Vec<PathBuf>, LabError> {
     make(dir)?;
     let mut paths = Vec::with_capacity(report.runs.len());

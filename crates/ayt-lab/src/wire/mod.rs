@@ -68,7 +68,7 @@ struct Shared {
     counts: Mutex<Counts>,
 }
 
-/// Two hosts joined; see the [module](self) and, for what it can do, [`stage`].
+/// Two hosts joined; see the module and, for what it can do, [`stage`].
 #[derive(Debug)]
 pub struct Wire {
     shared: Arc<Shared>,

@@ -70,7 +70,7 @@ impl Bed {
         let last = self.wire.log(|log| {
             let sent = log.records().filter(|r| r.direction == Direction::BtoA);
             sent.filter_map(|record| record.tcp().map(|tcp| tcp.end()))
-                .last()
+                .next_back()
         });
         let acknowledged = self.wire.wait_for(0, PATIENCE, |record| {
             let is_ack = record.tcp().map(|tcp| tcp.ack) == last;

@@ -19,7 +19,8 @@ const FALL: f64 = 5.0;
 const STEEP: f64 = 11.0;
 const SWIFT: Duration = Duration::from_millis(2);
 /// Characters of a label, and of what is shown when pointed at.
-const LABEL: usize = 48;
+const LABEL: usize = 40;
+const FATE: usize = 20;
 const FULL: usize = 300;
 const NAME: usize = 16;
 
@@ -210,7 +211,7 @@ fn packet(svg: &mut Markup, placed: &[Placed<'_>], y: f64, seen: Seen<'_>, many:
                 } else {
                     format!("✕ {by}: {why}")
                 };
-                beside(group, end, receiver, shortened(&text, LABEL / 2));
+                beside(group, end, receiver, shortened(&text, FATE));
             }
             Fate::UnderWay => beside(group, end, receiver, "… under way"),
             Fate::Delivered { .. } => {}
