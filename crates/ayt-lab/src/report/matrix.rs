@@ -67,8 +67,8 @@ pub(super) fn matrix(page: &mut Markup, report: &Report) {
     });
 }
 
-const BAND: &str = "The band is what was planned: from the earliest to the latest finding. \
-                    Each result leads to its packets.";
+const BAND: &str = "“3.12 s of 3.00–3.35 s” is a finding and its planned band, from the earliest \
+                    to the latest. Each result leads to its packets.";
 
 pub(super) fn mark(inline: &mut super::markup::Inline, outcome: Outcome) {
     let attrs = class(format_args!("mark {}", outcome.class())).with("aria-hidden", "true");
@@ -111,7 +111,7 @@ fn result(cell: &mut Markup, run: &Run, index: usize) {
             cell.text("span", class("small"), "no time claimed");
         }
         if let Some(planned) = run.planned {
-            let text = format!("band {}", units::span(planned));
+            let text = format!("of {}", units::span(planned));
             cell.text("span", class("small"), text);
         }
         if outcome.is_kept() || outcome.is_broken() {
