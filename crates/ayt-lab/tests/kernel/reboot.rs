@@ -54,6 +54,7 @@ fn programs_of_the_old_kernel_are_gone_and_their_peers_hear_nothing() -> Done {
     let sleeper = bed.b.spawn(command)?;
     let mut pair = bed.connect(false)?;
     pair.talk()?;
+    bed.all_acknowledged();
     let mark = bed.wire.mark();
     bed.b.reboot()?;
     assert!(sleeper.wait(Duration::ZERO)?.is_some());
