@@ -14,7 +14,8 @@
 //! - a [fault](faults) breaks it, a [detector](detectors) watches in one of the
 //!   [subjects], a [scenario] says what must be seen, and the [runner] measures;
 //! - the [`Log`](log::Log) knows of every packet what it was and what became of it,
-//!   and [`pcap`] writes it for Wireshark.
+//!   and [`pcap`] writes it for Wireshark;
+//! - a [`report`] shows what was measured, and each run packet by packet.
 //!
 //! A cable that is pulled, and a server that finds out:
 //!
@@ -53,6 +54,7 @@ pub mod pcap;
 pub mod runner;
 pub mod scenario;
 pub mod subjects;
+pub mod report;
 mod sync;
 mod wire;
 

@@ -44,14 +44,28 @@ pub fn write(
     vantage: Vantage,
     names: [&str; 2],
     wall: Duration,
+    output: impl Write,
+) -> io::Result<usize> {
+    write_records(log.records(), vantage, names, wall, output)
+}
+
+/// As [`write()`], of records that were taken out of a log, in their order.
+///
+/// # Errors
+/// When the output refuses.
+pub fn write_records<'a>(
+    records: impl IntoIterator<Item = &'a Record>,
+    vantage: Vantage,
+    names: [&str; 2],
+    wall: Duration,
     mut output: impl Write,
 ) -> io::Result<usize> {
     output.write_all(&section())?;
     for name in names {
         output.write_all(&interface(name))?;
     }
-    let mut seen: Vec<(Duration, Vec<u8>)> = log
-        .records()
+    let mut seen: Vec<(Duration, Vec<u8>)> = records
+        .into_iter()
         .filter_map(|record| sighting(record, vantage, wall))
         .collect();
     // Arrivals are in order; what a host receives is not, where it was delayed.

@@ -14,4 +14,5 @@ mod middlebox;
 mod ordinary;
 mod pcap;
 mod reboot;
+mod report;
 mod stages;
