@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ayt_testbed::{Need, eventually};
-use common::ayt;
+use common::{ayt, run};
 
 #[test]
 fn a_cell_is_run_and_told_as_json_with_the_documented_names() {
@@ -107,42 +107,71 @@ fn the_list_needs_no_rights_and_its_files_are_scenarios() {
     );
 }
 
-/// An unchanged redis with its own keepalive: 2 s, and three probes of a third of that.
 #[test]
-fn somebodys_server_is_tried_without_changing_it() {
-    if !Need::root() || !Need::program("redis-server", "apt-get install redis-server") {
+fn a_report_and_its_captures_lie_where_they_are_wanted() {
+    if !Need::root() {
         return;
     }
-    let server = "redis-server --port {port} --bind {address} --protected-mode no --save '' \
-                  --tcp-keepalive 2";
-    let client = "redis-cli -h {address} -p {port}";
-    let ran = ayt([
+    let folder = tempfile::tempdir().expect("a folder");
+    let (page, packets) = (folder.path().join("page"), folder.path().join("packets"));
+    let text = |path: &std::path::Path| path.to_str().expect("a name").to_owned();
+    let words = [
         "lab",
-        "--server",
-        server,
-        "--client",
-        client,
-        "--fault",
-        "silent-drop",
         "--fault",
         "peer-killed",
-        "--watch",
-        "10s",
-        "--json",
-    ])
-    .exits(0);
-    let rows = ran.rows();
-    let of = |fault: &str| {
-        let mut found = rows.iter();
-        let is_it = |row: &&serde_json::Value| row["fault"] == fault && row["side"] == "server";
-        found.find(is_it).expect("a row").clone()
+        "--detector",
+        "none",
+        "--seed",
+        "9",
+    ];
+    let words: Vec<String> = words.into_iter().map(str::to_owned).collect();
+    let more = [
+        "--report".into(),
+        text(&page),
+        "--pcap".into(),
+        text(&packets),
+    ];
+    let ran = ayt(words.iter().chain(&more)).exits(0);
+    assert!(ran.stdout.contains("Written: "), "{}", ran.stdout);
+    let html = std::fs::read_to_string(page.join("index.html")).expect("a page");
+    for said in ["peer-killed", "<svg", "FIN", "peer closed", "seed 9"] {
+        assert!(html.contains(said), "no {said} on the page");
+    }
+    assert!(!html.contains("pcapng"), "nothing to link to");
+    let names = |dir: &std::path::Path| {
+        let files = std::fs::read_dir(dir).expect("a folder").flatten();
+        files.map(|file| file.file_name()).collect::<Vec<_>>()
     };
-    let dropped = of("silent-drop");
-    assert_eq!(dropped["cause"], "keepalive_timeout", "{dropped}");
-    assert!(dropped["measured_s"].as_f64() > Some(3.0), "{dropped}");
-    assert_eq!(of("peer-killed")["cause"], "peer_closed");
-    let ran = ayt(["lab", "--server", "sleep 5 {port}", "--client", "true"]).exits(2);
-    assert!(ran.stderr.contains("listen"), "{}", ran.stderr);
+    assert_eq!(names(&packets), ["001-peer-killed-none.pcapng"]);
+    // Both in one folder: the page leads to the captures.
+    let more = ["--report".into(), text(&page), "--pcap".into(), text(&page)];
+    ayt(words.iter().chain(&more)).exits(0);
+    let html = std::fs::read_to_string(page.join("index.html")).expect("a page");
+    assert!(html.contains("href=\"001-peer-killed-none.pcapng\""));
+    assert_eq!(names(&page).len(), 2);
+    // A folder that cannot be is known, with what to do.
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    let more = ["--report".to_owned(), text(&file)];
+    let ran = ayt(words.iter().chain(&more)).exits(2);
+    assert!(
+        ran.stderr.contains("cannot make the folder"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn an_ordinary_user_may_as_well() {
+    if !Need::root() {
+        return;
+    }
+    let nobody = common::Nobody::new();
+    let words = "lab --fault silent-drop --detector heartbeat --detector probe --json";
+    let ran = run(nobody.command().args(words.split(' '))).exits(0);
+    let rows = ran.rows();
+    assert_eq!(rows.len(), 3, "{rows:?}");
+    assert!(rows.iter().all(|row| row["detected"] == true), "{rows:?}");
 }
 
 #[test]

@@ -47,19 +47,18 @@ mod error;
 pub mod faults;
 pub mod ground;
 mod host;
-
 pub mod log;
 pub mod packet;
 pub mod pcap;
+pub mod report;
 pub mod runner;
 pub mod scenario;
+mod story;
 pub mod subjects;
-pub mod report;
 mod sync;
 mod wire;
 
 pub use error::LabError;
 pub use host::{Host, Process, Reboot};
-
 pub use packet::{Direction, Packet, Side};
 pub use wire::{Chain, Changed, Counts, Place, StageId, Wire, stage};

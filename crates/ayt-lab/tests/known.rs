@@ -111,7 +111,10 @@ fn everything_is_as_planned() -> Done {
         .iter()
         .filter(|outcome| outcome.standing != Standing::AsPlanned)
         .map(|outcome| {
-            let story = outcome.events.iter().map(|(at, what)| (*at, what.clone()));
+            let story = outcome
+                .events
+                .iter()
+                .map(|event| (event.at, event.text.clone()));
             let packets = outcome
                 .records
                 .iter()

@@ -22,7 +22,8 @@ A FILE is a scenario: its fault, and who watches with which settings (the commen
 `ayt lab list --files` say how). `ayt lab claims` runs the set and prints what it \
 proves.
 
---server and --client put your own programs at both ends, unchanged; the client's host is the one that breaks. When each side noticed is read from its kernel.";
+--server and --client put your own programs at both ends, unchanged; the client's \
+host is the one that breaks. When each side noticed is read from its kernel.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,7 +31,9 @@ Examples:
   ayt lab --fault silent-drop --cells
   ayt lab --detector keepalive --detector both --json
   ayt lab my-scenario.toml
-  ayt lab --server ./serve --client ./call
+  ayt lab --fault nat-silent --report nat
+  ayt lab --server 'redis-server --port {port} --protected-mode no' \\
+          --client 'redis-cli -h {address} -p {port} subscribe news'
   ayt lab list
   ayt lab claims
 
@@ -59,6 +62,9 @@ pub(crate) struct LabArgs {
     /// Also those that need a minute or more
     #[arg(long, global = true, help_heading = "Which cells")]
     pub(crate) slow: bool,
+    /// Throw all dice with this seed, not the scenarios' own
+    #[arg(long, value_name = "NUMBER", help_heading = "Which cells")]
+    pub(crate) seed: Option<u64>,
     /// Try this server instead: 'redis-server --port {port}'
     #[arg(
         long,
@@ -88,6 +94,12 @@ pub(crate) struct LabArgs {
     /// Print a line for each cell, not only the matrix
     #[arg(long, help_heading = "Output")]
     pub(crate) cells: bool,
+    /// Write a page there: matrix, plot, and every packet of each run
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) report: Option<PathBuf>,
+    /// Write the packets of each run there, for Wireshark (pcapng)
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) pcap: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) json: Json,
     /// Something else than to run.

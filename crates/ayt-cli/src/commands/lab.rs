@@ -1,12 +1,14 @@
 //! `ayt lab`.
 
 mod commands;
+mod files;
 mod own_probe;
 
 use std::path::Path;
 
 use ayt_lab::detectors::Detector;
 use ayt_lab::faults::Fault;
+use ayt_lab::report::Run;
 use ayt_lab::runner::{self, Outcome, Standing, Tools};
 use ayt_lab::scenario::{self, Cell};
 use ayt_lab::{clock, ground};
@@ -40,6 +42,7 @@ pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure>
     let began = clock::now();
     let outcomes = measure(&cells, &stop, out)?;
     let took = clock::now().saturating_sub(began);
+    let kept = files::keep(args, "ayt lab", || outcomes.iter().map(Run::from).collect())?;
     out.print(|out, page| {
         if args.json.json {
             return outcomes.iter().try_for_each(|outcome| {
@@ -48,9 +51,10 @@ pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure>
             });
         }
         match args.command {
-            Some(LabCommand::Claims) => text::lab::claims(out, page, &outcomes),
-            _ => text::lab::write(out, page, &outcomes, args.cells, took),
+            Some(LabCommand::Claims) => text::lab::claims(out, page, &outcomes)?,
+            _ => text::lab::write(out, page, &outcomes, args.cells, took)?,
         }
+        text::lab::kept(out, page, &kept)
     })?;
     if let Some(exit) = stop.exit() {
         return Ok(exit);
@@ -92,6 +96,9 @@ fn chosen(args: &LabArgs) -> Result<Vec<Cell>, Failure> {
     cells.retain(|cell| {
         wanted(&args.fault, cell.fault.name()) && wanted(&args.detector, cell.detector.name())
     });
+    if let Some(seed) = args.seed {
+        cells.iter_mut().for_each(|cell| cell.seed = seed);
+    }
     if cells.is_empty() {
         let why = "no cell of the set is of that fault and detector; `ayt lab list` shows all";
         return Err(Failure::Usage(why.to_owned()));

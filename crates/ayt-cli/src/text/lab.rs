@@ -6,6 +6,7 @@ mod matrix;
 mod noticed;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ayt_core::cause::Cause;
@@ -17,7 +18,7 @@ pub(crate) use list::{files, list};
 pub(crate) use noticed::noticed;
 
 use super::table::{self, Align, Column, Cut};
-use super::{notes, style};
+use super::{escape, notes, style};
 use crate::output::page::Page;
 
 /// Writes the outcome of a run.
@@ -61,6 +62,14 @@ pub(crate) fn write<W: Write>(
         notes::say(out, page, style::WARNING, &text)?;
     }
     Ok(())
+}
+
+/// Says where files lie that were written.
+pub(crate) fn kept<W: Write>(out: &mut W, page: Page, paths: &[PathBuf]) -> io::Result<()> {
+    paths.iter().try_for_each(|path| {
+        let text = format!("Written: {}", escape::visible(&path.display().to_string()));
+        notes::say(out, page, style::QUIET, &text)
+    })
 }
 
 fn count(outcomes: &[Outcome], which: impl Fn(&Outcome) -> bool) -> usize {

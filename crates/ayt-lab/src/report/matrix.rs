@@ -88,13 +88,13 @@ fn cell(row: &mut Markup, report: &Report, detector: &str, indices: &[usize]) {
     row.tag("td", attrs, |cell| {
         for &index in indices {
             if let Some(run) = report.runs.get(index) {
-                result(cell, run, index);
+                result(cell, run, index, indices.len() > 1);
             }
         }
     });
 }
 
-fn result(cell: &mut Markup, run: &Run, index: usize) {
+fn result(cell: &mut Markup, run: &Run, index: usize, among_others: bool) {
     let outcome = Outcome::of(run);
     let link = class(format_args!("result {}", outcome.class()))
         .with("href", format_args!("#run-{}", index + 1));
@@ -107,6 +107,10 @@ fn result(cell: &mut Markup, run: &Run, index: usize) {
                 None => head.span("b", plain(), detected(run)),
             }
         });
+        if among_others && !run.settings.is_empty() {
+            let settings = shortened(&run.settings, NAME);
+            cell.text("span", class("small"), settings);
+        }
         if run.detected && run.measured.is_some() && run.planned.is_none() {
             cell.text("span", class("small"), "no time claimed");
         }
@@ -114,7 +118,8 @@ fn result(cell: &mut Markup, run: &Run, index: usize) {
             let text = format!("of {}", units::span(planned));
             cell.text("span", class("small"), text);
         }
-        if outcome.is_kept() || outcome.is_broken() {
+        // Among others its sign says that it is in the band.
+        if outcome.is_broken() || outcome.is_kept() && !among_others {
             cell.text("span", class("small verdict"), difference(run, outcome));
         }
         if let Some(cause) = &run.cause {

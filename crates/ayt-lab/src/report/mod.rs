@@ -17,6 +17,7 @@ mod matrix;
 mod outcome;
 mod page;
 mod plot;
+mod run;
 mod units;
 mod write;
 
@@ -27,6 +28,7 @@ use ayt_core::cause::Cause;
 
 use crate::log::Record;
 use crate::packet::Side;
+pub use crate::story::Event;
 pub use outcome::Outcome;
 pub use page::html;
 pub use write::{Written, write, write_pcaps};
@@ -38,8 +40,8 @@ pub struct Report {
     pub title: String,
     /// Where it was measured: kernel, processors.
     pub machine: String,
-    /// The seed of all that was random.
-    pub seed: u64,
+    /// The seed of all that was random; `None`: each scenario's own.
+    pub seed: Option<u64>,
     /// [`write()`] adds a pcapng of each run, and the page links to it.
     pub pcap: bool,
     /// What was run, in the order of the page.
@@ -67,6 +69,10 @@ pub struct Run {
     pub planned: Option<[Duration; 2]>,
     /// Living connections that were called dead.
     pub false_deaths: u64,
+    /// What is not as it was planned, where something is not.
+    pub differs: Option<String>,
+    /// What else was looked for: a sentence, and whether it holds.
+    pub facts: Vec<(String, bool)>,
     /// When the fault began.
     pub zero: Duration,
     /// From when `measured` and `planned` count, such as the last byte received;
@@ -80,31 +86,6 @@ pub struct Run {
     pub records: Vec<Record>,
     /// Packets that the log had to forget ([`Log::forgotten`](crate::log::Log::forgotten)).
     pub forgotten: u64,
-}
-
-/// Something that a program did or saw.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Event {
-    /// When.
-    pub at: Duration,
-    /// On which side; `None`: on neither, such as a change of the wire.
-    pub side: Option<Side>,
-    /// What, such as `read: ETIMEDOUT`.
-    pub text: String,
-}
-
-impl From<(Duration, String)> for Event {
-    fn from((at, text): (Duration, String)) -> Self {
-        let side = None;
-        Self { at, side, text }
-    }
-}
-
-impl From<(Duration, Side, String)> for Event {
-    fn from((at, side, text): (Duration, Side, String)) -> Self {
-        let side = Some(side);
-        Self { at, side, text }
-    }
 }
 
 /// Why a detector said what it said.

@@ -21,6 +21,8 @@ pub enum Outcome {
     Silent,
     /// What lived was called dead.
     FalseDeath,
+    /// Something else than was planned was seen.
+    Differs,
 }
 
 impl Outcome {
@@ -31,18 +33,21 @@ impl Outcome {
             return Self::FalseDeath;
         }
         match (run.detected, run.planned, run.measured) {
-            (false, None, _) => Self::Silent,
+            (false, None, _) if run.differs.is_none() => Self::Silent,
             (false, Some(_), _) => Self::Missed,
             (true, Some([earliest, latest]), Some(measured)) => {
                 if measured < earliest {
                     Self::Early(earliest - measured)
                 } else if measured > latest {
                     Self::Late(measured - latest)
+                } else if run.differs.is_some() {
+                    Self::Differs
                 } else {
                     Self::InTime
                 }
             }
-            (true, _, _) => Self::Found,
+            (true, _, _) if run.differs.is_none() => Self::Found,
+            _ => Self::Differs,
         }
     }
 
@@ -52,12 +57,13 @@ impl Outcome {
         matches!(self, Self::InTime)
     }
 
-    /// A claim was broken, or a living connection called dead.
+    /// A claim was broken. A living connection called dead is told apart: it may have
+    /// been foreseen.
     #[must_use]
     pub const fn is_broken(self) -> bool {
         matches!(
             self,
-            Self::Early(_) | Self::Late(_) | Self::Missed | Self::FalseDeath
+            Self::Early(_) | Self::Late(_) | Self::Missed | Self::Differs
         )
     }
 
@@ -71,6 +77,7 @@ impl Outcome {
             Self::Missed => "✗",
             Self::Silent => "○",
             Self::FalseDeath => "‼",
+            Self::Differs => "≠",
         }
     }
 
@@ -78,7 +85,9 @@ impl Outcome {
     pub(super) const fn class(self) -> &'static str {
         match self {
             Self::InTime => "kept",
-            Self::Early(_) | Self::Late(_) | Self::Missed | Self::FalseDeath => "broken",
+            Self::Early(_) | Self::Late(_) | Self::Missed | Self::FalseDeath | Self::Differs => {
+                "broken"
+            }
             Self::Found | Self::Silent => "open",
         }
     }
@@ -93,11 +102,12 @@ impl Outcome {
             Self::Missed => "not found".into(),
             Self::Silent => "nothing found".into(),
             Self::FalseDeath => "false death".into(),
+            Self::Differs => "differs".into(),
         }
     }
 
     /// Each kind once, with what it means.
-    pub(super) const KINDS: [(Self, &'static str); 7] = [
+    pub(super) const KINDS: [(Self, &'static str); 8] = [
         (Self::InTime, "found inside the planned band"),
         (Self::Early(Duration::ZERO), "found before the band"),
         (Self::Late(Duration::ZERO), "found after the band"),
@@ -105,6 +115,7 @@ impl Outcome {
         (Self::Missed, "claimed, and not found"),
         (Self::Silent, "nothing claimed, nothing found"),
         (Self::FalseDeath, "a living connection was called dead"),
+        (Self::Differs, "something else than was planned"),
     ];
 }
 
@@ -136,6 +147,19 @@ mod tests {
             false_deaths: 1,
             ..Run::default()
         };
-        assert!(Outcome::of(&run).is_broken());
+        assert_eq!(Outcome::of(&run), Outcome::FalseDeath);
+        let differs = |detected, planned, measured: Option<u64>| {
+            Outcome::of(&Run {
+                detected,
+                planned,
+                measured: measured.map(ms),
+                differs: Some("peer_reset instead of keepalive_timeout".into()),
+                ..Run::default()
+            })
+        };
+        assert_eq!(differs(false, None, None), Outcome::Differs);
+        assert_eq!(differs(true, None, None), Outcome::Differs);
+        assert_eq!(differs(true, band, Some(3_100)), Outcome::Differs);
+        assert_eq!(differs(true, band, Some(3_302)), Outcome::Late(ms(2)));
     }
 }

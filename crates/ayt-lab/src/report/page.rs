@@ -51,11 +51,11 @@ fn title(report: &Report) -> &str {
 
 fn summary(header: &mut Markup, report: &Report) {
     header.text("h1", plain(), shortened(title(report), TITLE));
-    let outcomes = report.runs.iter().map(Outcome::of);
     let (mut kept, mut broken) = (0, 0);
-    for outcome in outcomes {
+    for run in &report.runs {
+        let outcome = Outcome::of(run);
         kept += u64::from(outcome.is_kept());
-        broken += u64::from(outcome.is_broken());
+        broken += u64::from(outcome.is_broken() || run.differs.is_some());
     }
     let deaths = report
         .runs
@@ -85,7 +85,9 @@ fn summary(header: &mut Markup, report: &Report) {
     });
     header.line("p", class("lead"), |text| {
         text.text(shortened(&report.machine, TEXT));
-        text.text(format_args!(" · seed {}", report.seed));
+        if let Some(seed) = report.seed {
+            text.text(format_args!(" · seed {seed}"));
+        }
     });
 }
 
@@ -166,6 +168,12 @@ fn facts(body: &mut Markup, report: &Report, run: &Run, index: usize, outcome: O
             fact("planned", units::span(planned));
         }
         fact("result", difference(run, outcome));
+        if let Some(differs) = &run.differs {
+            fact("differs", differs.clone());
+        }
+        for (sentence, holds) in &run.facts {
+            fact(if *holds { "seen" } else { "not so" }, sentence.clone());
+        }
     });
     if report.pcap {
         let href: Attrs = plain().with("href", write::pcap_name(index, &run.name));

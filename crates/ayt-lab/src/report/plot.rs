@@ -225,7 +225,7 @@ fn row(svg: &mut Markup, scale: Scale, y: f64, run: &Run) {
         };
         let name = format!("{} {}", run.detector, run.settings);
         row.text("title", plain(), format_args!("{name}: {words}"));
-        row.text("text", place(0.0, y + 13.0), shortened(name.trim(), 22));
+        row.text("text", place(0.0, y + 13.0), shortened(name.trim(), 34));
         let attrs = place(AXIS, y + 13.0)
             .with("class", "said")
             .with("text-anchor", "end");

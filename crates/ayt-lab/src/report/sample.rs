@@ -152,7 +152,7 @@ pub(crate) fn report() -> Report {
     Report {
         title: "The lab".into(),
         machine: "Linux 6.1, 2 processors".into(),
-        seed: 7,
+        seed: Some(7),
         pcap: true,
         runs: vec![cable(), router(), nobody()],
     }

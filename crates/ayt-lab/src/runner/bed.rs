@@ -1,13 +1,12 @@
 //! Two hosts, a wire, a server and a client, and a connection between them.
 
+mod commands;
+
 use std::net::SocketAddr;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use ayt_core::tcp_state::TcpState;
-
-use super::commands::Commands;
 use crate::clock;
 use crate::detectors::Setting;
 use crate::error::LabError;
@@ -67,73 +66,6 @@ impl Bed {
         };
         bed.introduce(fault)?;
         Ok(bed)
-    }
-
-    /// As [`Bed::make`], with commands at both ends, up to their connection.
-    pub(super) fn of_commands(cell: &Cell, commands: &Commands) -> Result<Self, LabError> {
-        let hosts = [Host::new("server")?, Host::new("client")?];
-        let wire = Wire::join(&hosts[0], &hosts[1])?;
-        (cell.fault.spec().ready)(&Ready {
-            wire: &wire,
-            hosts: &hosts,
-            cell,
-        })?;
-        let filled = |command: &str| {
-            let address = wire.v4(Side::A).to_string();
-            command
-                .replace("{port}", &PORT.to_string())
-                .replace("{address}", &address)
-        };
-        let server = Agent::start_command(&hosts[0], &filled(&commands.server))?;
-        let client = filled(&commands.client);
-        let listens = |host: &Host, wanted: TcpState| -> Result<bool, LabError> {
-            let sockets = super::looks::sockets_of(host)?;
-            let mut sockets = sockets.iter();
-            Ok(sockets.any(|socket| {
-                let here = wanted == TcpState::Listen || !socket.local.ip().is_loopback();
-                socket.state == wanted && here
-            }))
-        };
-        let wait = |agent: &Agent, host: &Host, wanted, what: &str| {
-            let give_up = clock::now() + PATIENCE;
-            while !listens(host, wanted)? {
-                let ended = agent.process().wait(Duration::ZERO);
-                let ended = ended.ok().flatten();
-                if ended.is_some() || clock::now() > give_up {
-                    let how = ended.map_or("in 15 s".to_owned(), |how| format!("and ended: {how}"));
-                    return Err(LabError::other(
-                        what,
-                        format!("it does not get there, {how}"),
-                        None,
-                    ));
-                }
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            Ok(())
-        };
-        wait(
-            &server,
-            &hosts[0],
-            TcpState::Listen,
-            "the server is to listen",
-        )?;
-        let client = Agent::start_command(&hosts[1], &client)?;
-        wait(
-            &client,
-            &hosts[1],
-            TcpState::Established,
-            "the client is to connect",
-        )?;
-        // A greeting, where there is one.
-        std::thread::sleep(Duration::from_millis(300));
-        Ok(Self {
-            wire,
-            cell: cell.clone(),
-            hosts,
-            agents: [server, client],
-            later: Mutex::default(),
-            program: PathBuf::new(),
-        })
     }
 
     /// Both speak, and all is acknowledged.

@@ -15,10 +15,11 @@ use crate::clock;
 use crate::detectors::Setting;
 use crate::error::LabError;
 use crate::faults::{Effect, Expected, Fact, Zero, expect};
-use crate::log::{Fate, Record};
+use crate::log::{Fate, Log, Record};
 use crate::packet::Side;
 use crate::scenario::Cell;
-use crate::subjects::{Event, NotSeen, What};
+use crate::story::Event;
+use crate::subjects::{self, NotSeen, What};
 use crate::sync::lock;
 
 /// How long nobody must notice where nobody is to notice: longer than any time in the
@@ -59,10 +60,14 @@ pub struct Outcome {
     pub facts: Vec<Fact>,
     /// When the fault was inflicted, in the lab's time.
     pub zero: Duration,
-    /// Every packet on the wire.
+    /// From when `measured` counts, in the lab's time.
+    pub counted_from: Option<Duration>,
+    /// Every packet on the wire that its log still had.
     pub records: Vec<Record>,
+    /// Packets that the log had to forget.
+    pub forgotten: u64,
     /// What the programs told, and the fault; in the lab's time.
-    pub events: Vec<(Duration, String)>,
+    pub events: Vec<Event>,
 }
 
 /// How a cell stands to what was planned.
@@ -103,7 +108,9 @@ pub(super) fn run(cell: &Cell, shared: &Shared<'_>) -> Outcome {
         retried: None,
         facts: Vec::new(),
         zero: Duration::ZERO,
+        counted_from: None,
         records: Vec::new(),
+        forgotten: 0,
         events: Vec::new(),
     })
 }
@@ -147,17 +154,18 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
         What::Ended(_, name) => Cause::ALL.into_iter().find(|cause| cause.name() == name),
         _ => None,
     });
-    let measured = end.as_ref().and_then(|end| {
+    let counted_from = end.as_ref().and_then(|end| {
         let from = match expected {
             Expected::Found { from, .. } => from,
             Expected::Never(_) => Zero::Heard,
         };
-        let from = match from {
+        match from {
             Zero::Asked => bed.asked(mark),
             _ => origin(&bed, from, end.at(), zero, sent.as_ref()),
-        };
-        Some(end.at().saturating_sub(from?))
+        }
     });
+    let measured = end.as_ref().zip(counted_from);
+    let measured = measured.map(|(end, from)| end.at().saturating_sub(from));
     let late = end.as_ref().map(|end| {
         let waited = waited_for_cpu(pid).saturating_sub(waited_before);
         let wire = match cell.fault.spec().takes {
@@ -196,16 +204,19 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
         retried: None,
         facts,
         zero,
+        counted_from,
         records: bed.wire.log(|log| log.records().cloned().collect()),
+        forgotten: bed.wire.log(Log::forgotten),
         events: events(&bed, zero),
     })
 }
 
 /// The end of the connection that is watched, as the observer tells it; `None` when there
 /// is none until then, or before the run is stopped.
-fn wait_for_end(bed: &Bed, until: Duration, stop: &AtomicBool) -> Option<Event> {
+fn wait_for_end(bed: &Bed, until: Duration, stop: &AtomicBool) -> Option<subjects::Event> {
     let observer = bed.agent(bed.observer());
-    let is_end = |event: &Event| event.connection == 0 && matches!(event.what, What::Ended(..));
+    let is_end =
+        |event: &subjects::Event| event.connection == 0 && matches!(event.what, What::Ended(..));
     loop {
         let slice = until.min(clock::now() + Duration::from_millis(200));
         match observer.wait(slice, is_end) {
@@ -218,7 +229,11 @@ fn wait_for_end(bed: &Bed, until: Duration, stop: &AtomicBool) -> Option<Event> 
 }
 
 /// Lets the observer's connections be asked; the end that is found.
-fn asked(bed: &Bed, patience: Duration, tools: Tools<'_>) -> Result<Option<Event>, LabError> {
+fn asked(
+    bed: &Bed,
+    patience: Duration,
+    tools: Tools<'_>,
+) -> Result<Option<subjects::Event>, LabError> {
     let failed = |why: String| LabError::other("the probe", why, None);
     let prober = tools
         .prober
@@ -229,7 +244,7 @@ fn asked(bed: &Bed, patience: Duration, tools: Tools<'_>) -> Result<Option<Event
         .ask(bed.host(side).inode(), pid, patience)
         .map_err(failed)?;
     let at = clock::now();
-    Ok(cause.map(|cause| Event {
+    Ok(cause.map(|cause| subjects::Event {
         at_ns: u64::try_from(at.as_nanos()).unwrap_or(u64::MAX),
         connection: 0,
         what: What::Ended(None, cause.name().to_owned()),
@@ -237,7 +252,7 @@ fn asked(bed: &Bed, patience: Duration, tools: Tools<'_>) -> Result<Option<Event
 }
 
 /// The observer sends; what it told of it.
-fn send(bed: &Bed, effect: Effect, zero: Duration) -> Result<Event, LabError> {
+fn send(bed: &Bed, effect: Effect, zero: Duration) -> Result<subjects::Event, LabError> {
     bed.send(match effect {
         Effect::WindowClosed => FLOOD,
         _ => 10,
@@ -277,14 +292,14 @@ fn origin(
     from: Zero,
     end: Duration,
     zero: Duration,
-    sent: Option<&Event>,
+    sent: Option<&subjects::Event>,
 ) -> Option<Duration> {
     match from {
         Zero::Heard => bed.heard(end, false),
         Zero::Data => bed.heard(end, true),
         Zero::Told => bed.told(zero),
         Zero::Asked => None,
-        Zero::Sent => sent.map(Event::at),
+        Zero::Sent => sent.map(subjects::Event::at),
         Zero::Byte => {
             let events = bed.agent(bed.observer()).events();
             let read = events
@@ -292,7 +307,7 @@ fn origin(
                 .filter(|event| event.connection == 0 && event.at() <= end)
                 // A detector listens from the beginning.
                 .filter(|event| matches!(event.what, What::Received(_) | What::Connected(..)));
-            read.map(Event::at).max()
+            read.map(subjects::Event::at).max()
         }
     }
 }
@@ -350,15 +365,14 @@ fn judge(
     }
 }
 
-fn events(bed: &Bed, zero: Duration) -> Vec<(Duration, String)> {
+fn events(bed: &Bed, zero: Duration) -> Vec<Event> {
     let told = Side::BOTH.into_iter().flat_map(|side| {
-        let agent = bed.agent(side);
-        let name = agent.name().to_owned();
-        let events = agent.events().into_iter();
-        events.map(move |event| (event.at(), format!("{name} {}", event.what)))
+        let events = bed.agent(side).events().into_iter();
+        events.map(move |told| Event::from((told.at(), side, told.what.to_string())))
     });
     let mut all: Vec<_> = told.collect();
-    all.push((zero, format!("fault: {}", bed.cell.fault.spec().summary)));
-    all.sort_by_key(|(at, _)| *at);
+    let fault = format!("fault: {}", bed.cell.fault.spec().summary);
+    all.push(Event::from((zero, fault)));
+    all.sort_by_key(|event| event.at);
     all
 }

@@ -17,8 +17,8 @@ use super::Bed;
 use crate::clock;
 use crate::error::LabError;
 use crate::faults::Fault;
-use crate::log::Record;
-use crate::packet::Side;
+use crate::log::{Log, Record};
+use crate::packet::{Flags, Side};
 use crate::scenario::Cell;
 
 /// How often the kernels are asked: no time is known better than that.
@@ -45,6 +45,19 @@ pub struct Noticed {
     pub cause: Option<Cause>,
     /// When the program had closed, after the fault; `None`: it holds it still.
     pub closed: Option<Duration>,
+}
+
+/// What came of a fault between two commands.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// Server and client.
+    pub sides: [Noticed; 2],
+    /// When the fault was inflicted, in the lab's time.
+    pub zero: Duration,
+    /// Every packet on the wire that its log still had.
+    pub records: Vec<Record>,
+    /// Packets that the log had to forget.
+    pub forgotten: u64,
 }
 
 /// The faults that need nothing of the programs.
@@ -76,7 +89,7 @@ pub fn try_commands(
     commands: &Commands,
     watch: Duration,
     stop: &AtomicBool,
-) -> Result<[Noticed; 2], LabError> {
+) -> Result<Trial, LabError> {
     let bed = Bed::of_commands(cell, commands)?;
     let before = Side::BOTH.map(|side| connection(&bed, side));
     let [server, client] = before;
@@ -94,7 +107,12 @@ pub fn try_commands(
         }
         std::thread::sleep(LOOKS);
     }
-    Ok(tracks.map(|track| track.told(&bed, zero)))
+    Ok(Trial {
+        sides: tracks.map(|track| track.told(&bed, zero)),
+        zero,
+        records: bed.wire.log(|log| log.records().cloned().collect()),
+        forgotten: bed.wire.log(Log::forgotten),
+    })
 }
 
 /// A side's end of the connection with the most bytes: the one that is in use.
@@ -120,6 +138,8 @@ struct Track {
     noticed: Option<Duration>,
     closed: Option<Duration>,
     fin: bool,
+    /// Its program was the first to close.
+    closing: bool,
 }
 
 impl Track {
@@ -133,6 +153,7 @@ impl Track {
             noticed: None,
             closed: None,
             fin: false,
+            closing: false,
         })
     }
 
@@ -157,8 +178,10 @@ impl Track {
                 self.fin = true;
                 self.noticed.get_or_insert(now);
             }
-            // It closes, or the kernel has ended it.
-            _ => {
+            // The program closes, or the kernel has ended it.
+            other => {
+                // Its FIN may still wait behind data that nobody acknowledges.
+                self.closing |= other.is_some() && !self.fin;
                 self.noticed.get_or_insert(now);
                 self.closed = Some(now);
             }
@@ -180,23 +203,38 @@ impl Track {
         }
     }
 
-    /// What was on the wire decides, then what the kernel had counted.
+    /// What was on the wire decides, then what the kernel had counted. An end that this
+    /// side sent first is its own, whatever the peer answers to it.
     fn cause(&self, bed: &Bed, noticed: Duration) -> Cause {
-        let came = |wanted: fn(&crate::packet::Flags) -> bool| {
+        let first = |wanted: fn(&Flags) -> bool, mine: bool| {
             let is_it = |record: &Record| {
-                let flow = record.delivered_summary().flow();
-                record.direction.receiver() == self.side
-                    && flow.is_some_and(|flow| flow.source == self.remote)
-                    && record.delivered_at().is_some_and(|at| at <= noticed)
-                    && record.tcp().is_some_and(|tcp| wanted(&tcp.flags))
+                let at = match mine {
+                    true => (record.direction.sender() == self.side).then_some(record.at),
+                    false => (record.direction.receiver() == self.side)
+                        .then(|| record.delivered_at())
+                        .flatten(),
+                };
+                let flow = match mine {
+                    true => record.summary.flow().map(|flow| flow.destination),
+                    false => record.delivered_summary().flow().map(|flow| flow.source),
+                };
+                let carries = record.tcp().is_some_and(|tcp| wanted(&tcp.flags));
+                at.filter(|at| carries && flow == Some(self.remote) && *at <= noticed)
             };
-            bed.wire.log(|log| log.records().any(is_it))
+            bed.wire.log(|log| log.records().filter_map(is_it).min())
         };
+        let ended = |flags: &Flags| flags.fin || flags.rst;
+        let own = first(ended, true).unwrap_or(Duration::MAX);
+        let closes = first(|flags| flags.fin, true) == Some(own);
+        let came = |wanted| first(wanted, false).is_some_and(|at| at < own);
         let counted = self.last.unwrap_or_default();
         if came(|flags| flags.rst) {
             Cause::PeerReset
         } else if self.fin || came(|flags| flags.fin) {
             Cause::PeerClosed
+        } else if closes || self.closing {
+            // The program did, for reasons of its own; a kernel that gives up sends RST.
+            Cause::LocalClose
         } else if counted.retransmits > 0 {
             Cause::RetransmitTimeout
         } else if counted.probes > 0 {

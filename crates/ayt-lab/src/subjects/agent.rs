@@ -1,6 +1,8 @@
 //! The lab's hand on a subject.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -22,7 +24,12 @@ pub struct Agent {
     process: Process,
     orders: Mutex<Option<ChildStdin>>,
     seen: Arc<Seen>,
+    /// Where a command complains.
+    complaints: Option<File>,
 }
+
+/// Bytes of a command's complaints that are told.
+const LAST_WORDS: u64 = 300;
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -78,6 +85,7 @@ impl Agent {
             process,
             orders,
             seen,
+            complaints: None,
         })
     }
 
@@ -86,13 +94,18 @@ impl Agent {
     /// # Errors
     /// When there is no shell.
     pub fn start_command(host: &Host, command: &str) -> Result<Self, LabError> {
+        let (complaints, copy) = tempfile::tempfile()
+            .and_then(|file| Ok((file.try_clone()?, file)))
+            .map_err(|error| {
+                LabError::kernel(command, SysError::call("make a temporary file", error))
+            })?;
         let mut shell = Command::new("/bin/sh");
         // The command's own process, so that it is what signals reach.
         shell
             .args(["-c", &format!("exec {command}")])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .stderr(copy);
         let process = host.spawn(shell)?;
         // Held open: many clients end when their input does.
         let orders = Mutex::new(process.stdin());
@@ -101,7 +114,24 @@ impl Agent {
             process,
             orders,
             seen: Arc::default(),
+            complaints: Some(complaints),
         })
+    }
+
+    /// The last line of what a command complained of, if it did.
+    #[must_use]
+    pub fn last_words(&self) -> Option<String> {
+        let file = self.complaints.as_ref()?;
+        let from = file.metadata().ok()?.len().saturating_sub(LAST_WORDS);
+        let mut bytes = vec![0; LAST_WORDS as usize];
+        let read = file.read_at(&mut bytes, from).ok()?;
+        let text = String::from_utf8_lossy(bytes.get(..read)?).into_owned();
+        let last = text
+            .lines()
+            .rev()
+            .map(str::trim)
+            .find(|line| !line.is_empty());
+        last.map(str::to_owned)
     }
 
     /// The name of its host.

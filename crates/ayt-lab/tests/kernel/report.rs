@@ -147,7 +147,7 @@ fn three_deaths_are_one_page() -> Done {
             "Linux {}",
             fs::read_to_string("/proc/sys/kernel/osrelease")?.trim()
         ),
-        seed: 1,
+        seed: Some(1),
         pcap: true,
         runs,
     };

@@ -4,9 +4,11 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use ayt_lab::faults::Fault;
-use ayt_lab::runner::commands::{Commands, FAULTS, Noticed, try_commands};
+use ayt_lab::report::Run;
+use ayt_lab::runner::commands::{Commands, FAULTS, Trial, try_commands};
 use ayt_lab::{LabError, ground, scenario};
 
+use super::files;
 use crate::args::LabArgs;
 use crate::commands::stop::Stop;
 use crate::exit::ExitCode;
@@ -35,7 +37,7 @@ pub(super) fn run(
     };
     let watch = args.watch.unwrap_or(WATCH);
     let mut line = Progress::new(out);
-    let mut results: Vec<(Fault, Result<[Noticed; 2], LabError>)> = Vec::new();
+    let mut results: Vec<(Fault, Result<Trial, LabError>)> = Vec::new();
     std::thread::scope(|scope| {
         let (done, arriving) = channel();
         for fault in &faults {
@@ -63,16 +65,23 @@ pub(super) fn run(
     for (fault, result) in results {
         rows.push((fault, result?));
     }
+    let title = format!("{server} and {client}");
+    let kept = files::keep(args, &title, || {
+        let runs = rows.iter();
+        runs.map(|(fault, trial)| Run::of_trial(*fault, trial))
+            .collect()
+    })?;
     out.print(|out, page| {
         if args.json.json {
-            return rows.iter().try_for_each(|(fault, sides)| {
-                for noticed in sides {
+            return rows.iter().try_for_each(|(fault, trial)| {
+                for noticed in &trial.sides {
                     json::noticed(out.buffer(), *fault, noticed);
                 }
                 out.row_done()
             });
         }
-        text::lab::noticed(out, page, &rows, watch)
+        text::lab::noticed(out, page, &rows, watch)?;
+        text::lab::kept(out, page, &kept)
     })?;
     Ok(stop.exit().unwrap_or(ExitCode::Healthy))
 }

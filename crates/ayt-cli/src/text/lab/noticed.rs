@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ayt_core::duration::Ms;
 use ayt_lab::faults::Fault;
-use ayt_lab::runner::commands::{LOOKS, Noticed};
+use ayt_lab::runner::commands::{LOOKS, Noticed, Trial};
 
 use crate::output::page::Page;
 use crate::text::table::{self, Align, Column, Cut};
@@ -21,13 +21,13 @@ const COLUMNS: [Column; 3] = [
 pub(crate) fn noticed<W: Write>(
     out: &mut W,
     page: Page,
-    rows: &[(Fault, [Noticed; 2])],
+    rows: &[(Fault, Trial)],
     watch: Duration,
 ) -> io::Result<()> {
     table::write(out, page, &COLUMNS, rows.len(), |at, row| {
-        let (fault, sides) = &rows[at];
+        let (fault, trial) = &rows[at];
         row.cell(style::TITLE).push_str(fault.name());
-        for side in sides {
+        for side in &trial.sides {
             let (text, colour) = told(side);
             row.cell(colour).push_str(&text);
         }

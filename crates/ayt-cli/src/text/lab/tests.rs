@@ -89,7 +89,9 @@ pub(crate) fn outcomes() -> Vec<Outcome> {
             retried: None,
             facts: vec![("it is so".to_owned(), true)],
             zero: Duration::ZERO,
+            counted_from: None,
             records: Vec::new(),
+            forgotten: 0,
             events: Vec::new(),
         }
     };
