@@ -32,8 +32,7 @@ Examples:
   ayt lab --detector keepalive --detector both --json
   ayt lab my-scenario.toml
   ayt lab --fault nat-silent --report nat
-  ayt lab --server 'redis-server --port {port} --protected-mode no' \\
-          --client 'redis-cli -h {address} -p {port} subscribe news'
+  ayt lab --server ./serve --client ./call
   ayt lab list
   ayt lab claims
 

@@ -85,7 +85,7 @@ fn wrong<W: Write>(out: &mut W, page: Page, outcomes: &[Outcome]) -> io::Result<
             Standing::Differs(why) => why.clone(),
             Standing::Failed(why) => format!("could not be run: {why}"),
             Standing::HeldUp(by) => format!(
-                "not measured: this machine was late by {:.1} ms itself, twice",
+                "not measured: this machine was late by {:.1} ms itself, each time",
                 by.as_secs_f64() * 1e3
             ),
         };

@@ -6,6 +6,7 @@
 //! in its program.
 
 mod accrual;
+mod adaptive;
 mod both;
 mod heartbeat;
 mod keepalive;
@@ -16,6 +17,7 @@ mod user_timeout;
 
 use std::time::Duration;
 
+use ayt_core::detectors::adaptive::SearchTerms;
 use ayt_core::detectors::{AccrualTerms, Terms};
 use ayt_core::keepalive::{Effective, Os, Policy};
 use ayt_core::{duration, plan};
@@ -37,6 +39,8 @@ pub enum Detector {
     Accrual,
     /// A session of the library.
     Session,
+    /// A session whose client searches for its interval.
+    Adaptive,
     /// `ayt probe`.
     Probe,
 }
@@ -69,11 +73,20 @@ pub enum Setting {
     Probe(Duration),
     /// A session of the library, with these terms.
     Session(Terms),
+    /// A session whose client searches for its interval.
+    Adaptive {
+        /// The search.
+        search: SearchTerms,
+        /// As [`Terms::misses`].
+        misses: u8,
+        /// As [`Terms::challenge`].
+        challenge: Duration,
+    },
 }
 
 impl Detector {
     /// Every detector, as the matrix shows them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::None,
         Self::Keepalive,
         Self::UserTimeout,
@@ -81,6 +94,7 @@ impl Detector {
         Self::Heartbeat,
         Self::Accrual,
         Self::Session,
+        Self::Adaptive,
         Self::Probe,
     ];
 
@@ -95,6 +109,7 @@ impl Detector {
             Self::Heartbeat => &heartbeat::SPEC,
             Self::Accrual => &accrual::SPEC,
             Self::Session => &session::SPEC,
+            Self::Adaptive => &adaptive::SPEC,
             Self::Probe => &probe::SPEC,
         }
     }
@@ -121,8 +136,9 @@ impl Detector {
 }
 
 impl Setting {
-    /// As the planner knows it; `learnt` is the silence at which a detector that
-    /// learns was to suspect its peer, where that is known.
+    /// As the planner knows it; `learnt` is what a detector that learns had learnt, where
+    /// that is known: the silence at which it suspects its peer, or for
+    /// [`Setting::Adaptive`] the interval.
     #[must_use]
     pub fn planned(&self, learnt: Option<Duration>) -> plan::Detector {
         match *self {
@@ -135,6 +151,18 @@ impl Setting {
             Self::Probe(patience) => plan::Detector::Probe {
                 patience: Some(patience),
             },
+            Self::Adaptive {
+                search,
+                misses,
+                challenge,
+            } => match self.terms_at(learnt) {
+                Some(terms) => plan::Detector::Heartbeat(terms),
+                None => plan::Detector::Adaptive {
+                    search,
+                    misses,
+                    challenge,
+                },
+            },
         }
     }
 
@@ -146,7 +174,34 @@ impl Setting {
             Self::Kernel(_) | Self::Probe(_) => None,
             Self::Heartbeat(terms) | Self::Session(terms) => Some(terms.interval()),
             Self::Accrual(beat, _) => Some(*beat),
+            Self::Adaptive { search, .. } => Some(search.floor()),
         }
+    }
+
+    /// The terms of an adaptive heartbeat that has settled on this interval.
+    #[must_use]
+    pub fn terms_at(&self, interval: Option<Duration>) -> Option<Terms> {
+        match *self {
+            Self::Adaptive {
+                misses, challenge, ..
+            } => Terms::new(interval?, misses, challenge).ok(),
+            _ => None,
+        }
+    }
+
+    /// About how long it learns before a fault can be inflicted.
+    #[must_use]
+    pub fn lead(&self) -> Duration {
+        match self {
+            Self::Adaptive { search, .. } => search.ceiling() * search.tries(),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// Both ends are the library's.
+    #[must_use]
+    pub const fn is_session(&self) -> bool {
+        matches!(self, Self::Session(_) | Self::Adaptive { .. })
     }
 
     /// The kernel settings, where it has any.
@@ -208,6 +263,8 @@ mod tests {
             (Detector::UserTimeout, "3s", "U="),
             (Detector::Heartbeat, "500ms/2", "B/M/C"),
             (Detector::Heartbeat, "500ms/20/1s", "missed heartbeats"),
+            (Detector::Adaptive, "500ms/2/500ms", "F..L/M/C"),
+            (Detector::Adaptive, "2s..1s/2/500ms", "below"),
         ] {
             let error = detector.parse(text).unwrap_err();
             assert!(error.contains(word), "{text}: {error}");

@@ -142,7 +142,7 @@ fn silence(setting: &Setting, path: Path, ground: &Ground, learnt: Option<Durati
             (cause, from)
         }
         (Setting::Probe(_), _) => (Cause::Unanswered, Zero::Asked),
-        (Setting::Session(_), _) => (Cause::HeartbeatMissed, Zero::Data),
+        (Setting::Session(_) | Setting::Adaptive { .. }, _) => (Cause::HeartbeatMissed, Zero::Data),
         _ => (Cause::HeartbeatMissed, Zero::Byte),
     };
     let span = Some(span);
@@ -180,6 +180,10 @@ fn reset_on_next(
         }
         Setting::Heartbeat(terms) => (overdue(terms, ground), Zero::Byte),
         Setting::Session(terms) => (overdue(terms, ground), Zero::Data),
+        Setting::Adaptive { .. } => {
+            let terms = setting.terms_at(learnt);
+            (terms.and_then(|terms| overdue(&terms, ground)), Zero::Data)
+        }
         Setting::Accrual(_, terms) => {
             let span = plan::expect(&setting.planned(learnt), path, ground).span();
             let challenge = terms.challenge();

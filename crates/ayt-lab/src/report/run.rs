@@ -73,7 +73,7 @@ impl From<&runner::Outcome> for Run {
                 Standing::Differs(why) => Some(why.clone()),
                 Standing::Failed(why) => Some(format!("could not be run: {why}")),
                 Standing::HeldUp(by) => Some(format!(
-                    "not measured: this machine was late by {:.1} ms itself, twice",
+                    "not measured: this machine was late by {:.1} ms itself, each time",
                     by.as_secs_f64() * 1e3
                 )),
             },

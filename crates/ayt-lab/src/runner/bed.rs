@@ -15,13 +15,15 @@ use crate::host::Host;
 use crate::log::Record;
 use crate::packet::Side;
 use crate::scenario::Cell;
-use crate::subjects::{Agent, Part, Spec, What};
+use crate::subjects::{Agent, Event, Part, Spec, What};
 use crate::wire::Wire;
 
 /// For what happens at once, on a busy machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// The server's port.
 pub(super) const PORT: u16 = 7000;
+/// For a search of an interval: the silences it tries add up.
+const SEARCH: Duration = Duration::from_secs(45);
 /// A delayed acknowledgement waits for 40 ms.
 const QUIET: Duration = Duration::from_millis(60);
 
@@ -108,6 +110,39 @@ impl Bed {
         Ok(())
     }
 
+    /// Waits until a client that searches has found its interval, and both have agreed on
+    /// it over another connection.
+    pub(super) fn wait_until_settled(&self) -> Result<(), LabError> {
+        if !matches!(self.cell.setting, Setting::Adaptive { .. }) {
+            return Ok(());
+        }
+        let late = |_| LabError::other("the search", "it does not end", None);
+        let until = clock::now() + SEARCH;
+        let settled = |event: &Event| matches!(event.what, What::Settled { .. });
+        let settled = self.agent(Side::B).wait(until, settled).map_err(late)?;
+        let moved =
+            |event: &Event| matches!(event.what, What::Connected(..)) && event.at() > settled.at();
+        self.agent(Side::A).wait(until, moved).map_err(late)?;
+        self.wait_for_quiet();
+        Ok(())
+    }
+
+    /// The interval that the client has found, and the longest silence it survived.
+    #[must_use]
+    pub fn settled(&self) -> Option<(Duration, Option<Duration>)> {
+        let events = self.agent(Side::B).events();
+        events.iter().rev().find_map(|event| match event.what {
+            What::Settled {
+                interval_ns,
+                survived_ns,
+            } => {
+                let survived = survived_ns.map(Duration::from_nanos);
+                Some((Duration::from_nanos(interval_ns), survived))
+            }
+            _ => None,
+        })
+    }
+
     /// Waits until nothing has been on the wire for longer than any acknowledgement is
     /// held back.
     pub(super) fn wait_for_quiet(&self) {
@@ -168,7 +203,8 @@ impl Bed {
     /// The peer of the connection that is watched, as the observer knows it.
     fn remote(&self) -> Option<SocketAddr> {
         let events = self.agent(self.observer()).events();
-        events.iter().find_map(|event| match event.what {
+        // The last: a session moves.
+        events.iter().rev().find_map(|event| match event.what {
             What::Connected(_, remote) if event.connection == 0 => Some(remote),
             _ => None,
         })
@@ -235,7 +271,7 @@ pub(super) fn subject(cell: &Cell, fault: &FaultSpec, side: Side, server: Socket
             },
             Side::B => Part::Client { connect: server },
         },
-        watch: (watches || matches!(cell.setting, Setting::Session(_)))
+        watch: (watches || cell.setting.is_session())
             .then(|| (cell.detector.name().to_owned(), cell.settings.clone())),
         beat_ms: beat.map(|beat| nanos(beat) / 1_000_000),
         reads: watches || fault.manners.peer_reads,

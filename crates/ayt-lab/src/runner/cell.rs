@@ -120,6 +120,7 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
         let _one = lock(&shared.making);
         Bed::make(cell, shared.tools.program)?
     };
+    bed.wait_until_settled()?;
     let (fault, effect) = (cell.fault.spec(), cell.effect());
     let zero = (fault.inflict)(&bed)?;
     let pid = bed.agent(bed.observer()).process().pid();
@@ -146,7 +147,7 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
     let mark = bed.wire.mark();
     let end = match cell.setting {
         Setting::Probe(patience) => asked(&bed, patience, shared.tools)?,
-        _ => wait_for_end(&bed, until, shared.stop),
+        _ => wait_for_end(&bed, zero, until, shared.stop),
     };
     let expected = plan(learnt(&bed));
     let facts = (fault.verify)(&bed)?;
@@ -211,12 +212,19 @@ fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {
     })
 }
 
-/// The end of the connection that is watched, as the observer tells it; `None` when there
-/// is none until then, or before the run is stopped.
-fn wait_for_end(bed: &Bed, until: Duration, stop: &AtomicBool) -> Option<subjects::Event> {
+/// The end of the connection that is watched, after the fault, as the observer tells it;
+/// `None` when there is none until then, or before the run is stopped.
+fn wait_for_end(
+    bed: &Bed,
+    zero: Duration,
+    until: Duration,
+    stop: &AtomicBool,
+) -> Option<subjects::Event> {
     let observer = bed.agent(bed.observer());
-    let is_end =
-        |event: &subjects::Event| event.connection == 0 && matches!(event.what, What::Ended(..));
+    // A session that moved has left a connection before.
+    let is_end = |event: &subjects::Event| {
+        event.connection == 0 && event.at() >= zero && matches!(event.what, What::Ended(..))
+    };
     loop {
         let slice = until.min(clock::now() + Duration::from_millis(200));
         match observer.wait(slice, is_end) {
@@ -278,8 +286,12 @@ fn wire_late(bed: &Bed, since: Duration) -> Duration {
     })
 }
 
-/// The silence at which a learning detector suspected its peer.
+/// What a learning detector had learnt: the silence at which it suspected its peer, or
+/// the interval it had found.
 fn learnt(bed: &Bed) -> Option<Duration> {
+    if let Some((interval, _)) = bed.settled() {
+        return Some(interval);
+    }
     let events = bed.agent(bed.observer()).events();
     events.iter().rev().find_map(|event| match event.what {
         What::Suspects(ns) if event.connection == 0 => Some(Duration::from_nanos(ns)),

@@ -1,5 +1,6 @@
 //! Many cells at once.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::path::Path as FilePath;
 use std::sync::Mutex;
@@ -18,8 +19,9 @@ use crate::sync::lock;
 
 /// How many run at once: each is two small processes that wait most of the time.
 const AT_ONCE: usize = 32;
-/// How many of those that were held up run at once when the others are done.
-const AGAIN_AT_ONCE: usize = 4;
+/// How many of those that were late run at once when the others are done: the last time
+/// each is alone.
+const AGAIN_AT_ONCE: [usize; 3] = [4, 1, 1];
 
 /// What the lab is given, because it lies above it.
 #[derive(Debug, Clone, Copy)]
@@ -53,7 +55,7 @@ pub struct Progress {
 }
 
 /// Runs cells, many at once; the outcomes in the order of the cells. A cell that was
-/// late is run once more when the others are done. `stop` ends it early,
+/// late is run again when the others are done, at most three times. `stop` ends it early,
 /// with what there is by then.
 ///
 /// # Errors
@@ -73,7 +75,10 @@ pub fn run(
     };
     let all = cells.len();
     let mut outcomes: Vec<Option<Outcome>> = vec![None; all];
-    let numbers = (0..all).collect();
+    let mut numbers: Vec<usize> = (0..all).collect();
+    // Those that learn for long first, so that nobody waits for them at the end.
+    numbers.sort_by_key(|number| Reverse(cells[*number].setting.lead()));
+    let numbers = numbers.into();
     batch(cells, numbers, AT_ONCE, &shared, |number, outcome| {
         if let Some(outcome) = outcome {
             outcomes[number] = Some(outcome);
@@ -83,23 +88,25 @@ pub fn run(
         progress(Progress { done, all, again });
     });
     // A detector that is late is late again; a machine that was need not be.
-    let held_up = |outcome: &Option<Outcome>| outcome.as_ref()?.over;
-    let late: VecDeque<usize> = (0..all)
-        .filter(|number| held_up(&outcomes[*number]).is_some())
-        .collect();
-    let mut done = all - late.len();
-    let mut second: Vec<(usize, Outcome)> = Vec::new();
-    batch(cells, late, AGAIN_AT_ONCE, &shared, |number, outcome| {
-        if let Some(outcome) = outcome {
-            second.push((number, outcome));
-            done += 1;
+    let over = |outcome: &Option<Outcome>| outcome.as_ref()?.over;
+    for at_once in AGAIN_AT_ONCE {
+        let late: VecDeque<usize> = (0..all)
+            .filter(|number| over(&outcomes[*number]).is_some())
+            .collect();
+        let mut done = all - late.len();
+        let mut again: Vec<(usize, Outcome)> = Vec::new();
+        batch(cells, late, at_once, &shared, |number, outcome| {
+            if let Some(outcome) = outcome {
+                again.push((number, outcome));
+                done += 1;
+            }
+            let again = true;
+            progress(Progress { done, all, again });
+        });
+        for (number, mut outcome) in again {
+            outcome.retried = over(&outcomes[number]);
+            outcomes[number] = Some(outcome);
         }
-        let again = true;
-        progress(Progress { done, all, again });
-    });
-    for (number, mut outcome) in second {
-        outcome.retried = held_up(&outcomes[number]);
-        outcomes[number] = Some(outcome);
     }
     Ok(outcomes.into_iter().flatten().collect())
 }

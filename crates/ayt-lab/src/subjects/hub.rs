@@ -113,7 +113,7 @@ pub(super) fn run(spec: Spec) -> i32 {
             _ => return 2,
         },
     };
-    if let Some(Setting::Session(terms)) = setting {
+    if let Some(terms) = setting.and_then(super::session::Terms::of) {
         return super::session::run(&spec, terms, clock);
     }
     let mut hub = Hub {

@@ -81,6 +81,13 @@ pub enum What {
     Suspects(u64),
     /// Its own timer was late by so much, ns: nothing was judged.
     WasLate(u64),
+    /// A search has ended.
+    Settled {
+        /// Heartbeats go out this often from now on, ns.
+        interval_ns: u64,
+        /// The longest silence that was survived, ns.
+        survived_ns: Option<u64>,
+    },
     /// The connection has ended: the error's number, where there was one, and the cause.
     Ended(Option<i32>, String),
     /// Something that must not happen.
@@ -104,6 +111,9 @@ impl std::fmt::Display for What {
             Self::Sending(count, _) => write!(out, "sends {count} bytes"),
             Self::Suspects(_) => out.write_str("suspects its peer and asks"),
             Self::WasLate(ns) => write!(out, "its own timer was {} ms late", ns / 1_000_000),
+            Self::Settled { interval_ns, .. } => {
+                write!(out, "settles on {} ms", interval_ns / 1_000_000)
+            }
             Self::Ended(_, cause) => write!(out, "knows the end: {cause}"),
             Self::Failed(why) => write!(out, "failed: {why}"),
         }

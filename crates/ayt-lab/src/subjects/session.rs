@@ -5,12 +5,47 @@ use std::time::Duration;
 
 use ayt::session::Client;
 use ayt::session::client::Event as ClientEvent;
+use ayt::session::client::search::{Search, SearchTerms};
 use ayt::session::server::{Beats, Limits, Server, SessionEvent};
-use ayt_core::detectors::Terms;
 use tokio::sync::mpsc;
 
 use super::hub::{Clock, tell};
 use super::{Part, Spec, What};
+use crate::detectors::Setting;
+
+/// How server and client are to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    interval: Duration,
+    misses: u8,
+    challenge: Duration,
+    search: Option<SearchTerms>,
+}
+
+impl Terms {
+    /// Of a setting that is one of sessions.
+    pub(super) fn of(setting: Setting) -> Option<Self> {
+        match setting {
+            Setting::Session(terms) => Some(Self {
+                interval: terms.interval(),
+                misses: terms.misses(),
+                challenge: terms.challenge(),
+                search: None,
+            }),
+            Setting::Adaptive {
+                search,
+                misses,
+                challenge,
+            } => Some(Self {
+                interval: search.floor(),
+                misses,
+                challenge,
+                search: Some(search),
+            }),
+            _ => None,
+        }
+    }
+}
 
 /// Why it ended, for the lab.
 type Failed = Box<dyn std::error::Error>;
@@ -55,12 +90,12 @@ async fn server(
 ) -> Result<(), Failed> {
     let limits = Limits {
         client_beat: Beats {
-            floor: terms.interval(),
-            default: terms.interval(),
+            floor: terms.interval,
+            default: terms.interval,
             ..Beats::default()
         },
-        misses: terms.misses(),
-        challenge: terms.challenge(),
+        misses: terms.misses,
+        challenge: terms.challenge,
         ..Limits::default()
     };
     let server = Server::builder()
@@ -77,13 +112,15 @@ async fn server(
         tokio::select! {
             event = sender.next_event() => match event {
                 None => return Ok(()),
+                Some(SessionEvent::Resumed { peer, .. }) => {
+                    tell(0, clock.now(), What::Connected(here, peer));
+                }
                 Some(SessionEvent::Suspect) => {
-                    let ns = u64::try_from(terms.overdue().as_nanos()).unwrap_or(u64::MAX);
-                    tell(0, clock.now(), What::Suspects(ns));
+                    let overdue = terms.interval * u32::from(terms.misses);
+                    tell(0, clock.now(), What::Suspects(nanos(overdue)));
                 }
                 Some(SessionEvent::Late(by)) => {
-                    let ns = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-                    tell(0, clock.now(), What::WasLate(ns));
+                    tell(0, clock.now(), What::WasLate(nanos(by)));
                 }
                 Some(SessionEvent::Lost(end)) => {
                     let cause = end.cause.name().to_owned();
@@ -111,19 +148,28 @@ async fn client(
     clock: Clock,
     mut orders: mpsc::UnboundedReceiver<String>,
 ) -> Result<(), Failed> {
-    let client = Client::builder("device")
+    let mut client = Client::builder("device")
         .without_authentication()
         .address(connect.to_string())
-        .client_beat(terms.interval())
+        .client_beat(terms.interval)
         // It is not to come back while the server is watched.
-        .pace(Duration::from_secs(60), Duration::from_secs(60))
-        .start()?;
+        .pace(Duration::from_secs(60), Duration::from_secs(60));
+    if let Some(search) = terms.search {
+        client = client.search(Search::new(search));
+    }
+    let client = client.start()?;
     loop {
         tokio::select! {
             event = client.event() => match event {
                 None => return Ok(()),
                 Some(ClientEvent::Registered { .. }) => {
                     tell(0, clock.now(), What::Connected(connect, connect));
+                }
+                Some(ClientEvent::Interval { every, survived }) => {
+                    let interval_ns = nanos(every);
+                    let survived_ns = survived.map(nanos);
+                    let what = What::Settled { interval_ns, survived_ns };
+                    tell(0, clock.now(), what);
                 }
                 Some(_) => {}
             },
@@ -138,6 +184,10 @@ async fn client(
             }
         }
     }
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// `send N`.
