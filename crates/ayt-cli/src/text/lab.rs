@@ -53,12 +53,14 @@ pub(crate) fn write<W: Write>(
     notes::say(out, page, colour, &said)?;
     let again = count(outcomes, |outcome| outcome.retried.is_some());
     if again > 0 {
-        let text = format!("{again} were late, and run again with less beside them.");
+        let were = if again == 1 { "was" } else { "were" };
+        let text = format!("{again} {were} late, and run again with less beside them.");
         notes::say(out, page, style::QUIET, &text)?;
     }
     let hasty: u32 = outcomes.iter().map(|outcome| outcome.false_deaths).sum();
     if hasty > 0 {
-        let text = format!("{hasty} living peers were called dead (marked with !).");
+        let were = if hasty == 1 { "peer was" } else { "peers were" };
+        let text = format!("{hasty} living {were} called dead (marked with !).");
         notes::say(out, page, style::WARNING, &text)?;
     }
     Ok(())

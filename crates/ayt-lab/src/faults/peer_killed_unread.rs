@@ -10,7 +10,7 @@ pub(super) const SPEC: Spec = Spec {
         ..GOOD
     },
     ..fault(
-        "peer-killed-unread",
+        "killed-unread",
         "the peer's process is killed (-9), data unread: RST",
         Effect::Told(Cause::PeerReset),
         |bed| bed.signal_peer(9),

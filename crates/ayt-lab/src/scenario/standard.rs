@@ -30,7 +30,7 @@ files! {
     "crash.toml",
     "shutdown.toml",
     "peer-killed.toml",
-    "peer-killed-unread.toml",
+    "killed-unread.toml",
     "linger-zero.toml",
     "peer-frozen.toml",
     "peer-rebooted.toml",

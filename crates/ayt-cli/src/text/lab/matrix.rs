@@ -13,7 +13,7 @@ use crate::output::page::Page;
 use crate::text::{notes, style};
 
 /// Width of the names on the left.
-const NAMES: usize = 18;
+const NAMES: usize = 15;
 
 /// Writes it, and what its letters mean.
 pub(super) fn write<W: Write>(out: &mut W, page: Page, outcomes: &[Outcome]) -> io::Result<()> {
@@ -32,9 +32,9 @@ pub(super) fn write<W: Write>(out: &mut W, page: Page, outcomes: &[Outcome]) -> 
     }
     for (fault, path, level) in rows(outcomes) {
         let mark = match (path, level) {
-            (Path::InFlight, 0) => format!("{} +", fault.name()),
+            (Path::InFlight, 0) => format!("{}+", fault.name()),
             (_, 0) => fault.name().to_owned(),
-            _ => "  other settings".to_owned(),
+            _ => " other settings".to_owned(),
         };
         let mut line = format!("{mark:<NAMES$}");
         for detector in &columns {
@@ -78,6 +78,9 @@ const fn title(detector: Detector) -> [&'static str; 2] {
         Detector::Keepalive => ["keep-", "alive"],
         Detector::UserTimeout => ["user", "timeout"],
         Detector::Heartbeat => ["heart-", "beat"],
+        Detector::Accrual => ["accr-", "ual"],
+        Detector::Session => ["ses-", "sion"],
+        Detector::Adaptive => ["adap-", "tive"],
         other => ["", other.name()],
     }
 }
@@ -85,8 +88,9 @@ const fn title(detector: Detector) -> [&'static str; 2] {
 /// With the space before it.
 const fn width(detector: &Detector) -> usize {
     match detector {
-        Detector::None | Detector::Probe => 7,
-        _ => 8,
+        // What calls a living peer dead has a sign before it.
+        Detector::UserTimeout | Detector::Both => 8,
+        _ => 7,
     }
 }
 
@@ -117,7 +121,7 @@ fn rows(outcomes: &[Outcome]) -> Vec<(Fault, Path, usize)> {
     rows
 }
 
-/// `4.06 K`.
+/// `4.06K`.
 fn brief(outcome: &Outcome) -> String {
     let text = match (outcome.detected, outcome.measured) {
         (true, Some(time)) => {
@@ -131,7 +135,7 @@ fn brief(outcome: &Outcome) -> String {
                 ..100.0 => 1,
                 _ => 0,
             };
-            format!("{seconds:.digits$} {letter}")
+            format!("{seconds:.digits$}{letter}")
         }
         (true, None) => "yes".to_owned(),
         (false, _) if outcome.cell.effect().is_death() => "–".to_owned(),
