@@ -10,11 +10,12 @@
 
 use std::collections::BTreeSet;
 use std::error::Error;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
@@ -296,6 +297,10 @@ fn leaves_nothing(end: End, ordinary: bool) -> Done {
     if names.len() != 2 || all.len() != 5 {
         return Err(format!("{names:?} {all:?}: not what was made").into());
     }
+    // Held, so that no other test is given their numbers meanwhile.
+    let held: Vec<File> = threads_in(&names)
+        .filter_map(|(_, link)| File::open(link).ok())
+        .collect();
     let pid = Pid::from_child(&lab);
     match end {
         End::Normal => drop(input),
@@ -313,6 +318,7 @@ fn leaves_nothing(end: End, ordinary: bool) -> Done {
     if !processes_in(&names).is_empty() {
         return Err("something still lives in its namespaces".into());
     }
+    drop(held);
     eventually("its interfaces are gone", PATIENCE, || {
         interfaces().is_ok_and(|now| now == interfaces_before)
     });
@@ -324,21 +330,27 @@ fn leaves_nothing(end: End, ordinary: bool) -> Done {
 
 /// Processes in one of these network namespaces, by the thread that is in it.
 fn processes_in(names: &[String]) -> Vec<u32> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|pid| pid.parse().ok()) else {
-            continue;
-        };
-        let threads = fs::read_dir(entry.path().join("task"));
-        let inside = threads.into_iter().flatten().flatten().any(|thread| {
-            let link = fs::read_link(thread.path().join("ns/net"));
-            link.is_ok_and(|link| names.iter().any(|name| link.as_os_str() == name.as_str()))
-        });
-        if inside {
-            found.push(pid);
-        }
-    }
+    let mut found: Vec<u32> = threads_in(names).map(|(pid, _)| pid).collect();
+    found.dedup();
     found
+}
+
+/// Threads in one of these network namespaces: their process, and the link.
+fn threads_in(names: &[String]) -> impl Iterator<Item = (u32, PathBuf)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let tasks = entries.filter_map(|entry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let tasks = fs::read_dir(entry.path().join("task")).ok()?;
+        Some(
+            tasks
+                .flatten()
+                .map(move |task| (pid, task.path().join("ns/net"))),
+        )
+    });
+    tasks.flatten().filter(|(_, link)| {
+        let name = fs::read_link(link);
+        name.is_ok_and(|name| names.iter().any(|known| name.as_os_str() == known.as_str()))
+    })
 }
 
 fn interfaces() -> std::io::Result<BTreeSet<String>> {
