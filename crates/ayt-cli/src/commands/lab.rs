@@ -63,6 +63,9 @@ pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure>
     Ok(ExitCode::of_look(outcomes.iter().any(differs), false))
 }
 
+/// Characters of the bar.
+const BAR: usize = 24;
+
 fn chosen(args: &LabArgs) -> Result<Vec<Cell>, Failure> {
     let known = |what: &str, name: &String, names: Vec<&str>| match names.contains(&name.as_str()) {
         true => Ok(()),
@@ -108,6 +111,7 @@ fn chosen(args: &LabArgs) -> Result<Vec<Cell>, Failure> {
 
 fn measure(cells: &[Cell], stop: &Stop, out: &Output) -> Result<Vec<Outcome>, Failure> {
     let mut line = Progress::new(out);
+    let began = clock::now();
     let outcomes = runner::run(
         cells,
         Tools {
@@ -118,10 +122,13 @@ fn measure(cells: &[Cell], stop: &Stop, out: &Output) -> Result<Vec<Outcome>, Fa
         |progress| {
             line.show(|| {
                 let again = match progress.again {
-                    true => ", some once more: the machine was busy",
+                    true => "; some once more: the machine was busy",
                     false => "",
                 };
-                format!("{} of {} cells{again}", progress.done, progress.all)
+                let took = clock::now().saturating_sub(began).as_secs();
+                let (done, all) = (progress.done, progress.all);
+                let bar = "█".repeat(done * BAR / all.max(1));
+                format!("{bar:░<BAR$} {done} of {all} cells, {took} s{again}")
             });
         },
     )?;
