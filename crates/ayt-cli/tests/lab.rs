@@ -96,7 +96,7 @@ fn named_claims_are_shown_and_told_as_json_with_the_documented_names() {
     );
     let ran = ayt(["lab", "claims", "S25"]).exits(0);
     assert!(ran.stdout.contains("S25  holds"), "{}", ran.stdout);
-    assert!(ran.stdout.contains("1 hold;"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("holding: 1."), "{}", ran.stdout);
 }
 
 #[test]

@@ -52,10 +52,10 @@ pub(crate) struct LabArgs {
     #[arg(value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// Only cells of this fault; may be given again
-    #[arg(long, value_name = "NAME", global = true, help_heading = "Which cells")]
+    #[arg(long, value_name = "NAME", help_heading = "Which cells")]
     pub(crate) fault: Vec<String>,
     /// Only cells of this detector; may be given again
-    #[arg(long, value_name = "NAME", global = true, help_heading = "Which cells")]
+    #[arg(long, value_name = "NAME", help_heading = "Which cells")]
     pub(crate) detector: Vec<String>,
     /// Also those that need a minute or more
     #[arg(long, global = true, help_heading = "Which cells")]
@@ -117,5 +117,7 @@ pub(crate) enum LabCommand {
         /// Only these rows, such as S12
         #[arg(value_name = "ROW")]
         rows: Vec<String>,
+        #[command(flatten)]
+        json: Json,
     },
 }

@@ -31,8 +31,8 @@ pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure>
         })?;
         return Ok(ExitCode::Healthy);
     }
-    if let Some(LabCommand::Claims { rows }) = &args.command {
-        return claims::run(args, rows, out);
+    if let Some(LabCommand::Claims { rows, json }) = &args.command {
+        return claims::run(args, rows, json.json || args.json.json, out);
     }
     if let (Some(server), Some(client)) = (&args.server, &args.client) {
         return commands::run(args, server, client, out);

@@ -95,7 +95,14 @@ pub(crate) fn claim(out: &mut Vec<u8>, shown: &Shown) {
                 });
             }
         });
-        json.key("elsewhere").optional_string(shown.claim.elsewhere);
+        let elsewhere = shown.claim.elsewhere;
+        json.key("elsewhere")
+            .optional_string(elsewhere.map(|other| other.how));
+        json.key("tests").array(|json| {
+            for (file, name) in elsewhere.iter().flat_map(|other| other.tests) {
+                json.string(&format!("{file}: {name}"));
+            }
+        });
         let (failed, held_up) = match &shown.verdict {
             Verdict::Failed(why) => (Some(why.as_str()), None),
             Verdict::HeldUp(by) => (None, Some(*by)),

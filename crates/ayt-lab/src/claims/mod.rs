@@ -56,7 +56,16 @@ pub struct Claim {
     /// What shows it besides.
     pub show: Option<Show>,
     /// Where it is shown, when not here.
-    pub elsewhere: Option<&'static str>,
+    pub elsewhere: Option<Elsewhere>,
+}
+
+/// What shows a claim that the lab cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Why, and how, in a sentence.
+    pub how: &'static str,
+    /// The tests: file, counted from the repository's root, and name.
+    pub tests: &'static [(&'static str, &'static str)],
 }
 
 /// The beginning of most files.
@@ -162,6 +171,21 @@ mod tests {
             for shows in claim.cells {
                 let found: Vec<&Cell> = cells.iter().filter(|cell| shows.is(cell)).collect();
                 assert_eq!(found.len(), 1, "{}: {shows:?}", claim.id);
+            }
+        }
+    }
+
+    #[test]
+    fn tests_elsewhere_are_there() {
+        let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        for claim in ALL {
+            for (file, name) in claim.elsewhere.iter().flat_map(|other| other.tests) {
+                let text = std::fs::read_to_string(root.join(file)).unwrap();
+                assert!(
+                    text.contains(&format!("fn {name}(")),
+                    "{}: {file}",
+                    claim.id
+                );
             }
         }
     }

@@ -11,6 +11,7 @@ use ayt_core::cause::Cause;
 
 use super::scene::Shared;
 use super::{Claim, Scene, Shows};
+use crate::detectors::Detector;
 use crate::error::LabError;
 use crate::faults::Fact;
 use crate::runner::{self, Lateness, Outcome, Progress, Standing, Surroundings, Tools};
@@ -19,8 +20,8 @@ use crate::sync::lock;
 
 /// How many are shown at once: each is two hosts that wait most of the time.
 const AT_ONCE: usize = 8;
-/// How many of those that were late are shown once more at once.
-const AGAIN_AT_ONCE: usize = 2;
+/// How many of those that were late are shown at once in each further try.
+const AGAIN_AT_ONCE: [usize; 2] = [2, 1];
 
 /// A claim, with what was seen of it.
 #[derive(Debug, Clone)]
@@ -83,7 +84,7 @@ struct Own {
 }
 
 /// Shows claims, in their order; those that need a minute or more only with `slow`.
-/// What was late is shown once more when the others are done. `stop` ends it early, with
+/// What was late is shown again when the others are done, at most twice. `stop` ends it early, with
 /// what there is by then.
 ///
 /// # Errors
@@ -98,10 +99,11 @@ pub fn run(
     let cells = cells(claims, slow, tools.prober.is_some())?;
     let own = claims.iter().filter(|claim| claim.show.is_some()).count();
     let all = cells.len() + own;
-    let outcomes = match cells.is_empty() {
+    let mut outcomes = match cells.is_empty() {
         true => Vec::new(),
         false => runner::run(&cells, tools, stop, |now| progress(Progress { all, ..now }))?,
     };
+    again(&mut outcomes, tools, stop)?;
     let shared = Shared {
         program: tools.program,
         surroundings: Surroundings::look()?,
@@ -120,16 +122,18 @@ pub fn run(
         let again = false;
         progress(Progress { done, all, again });
     });
-    let was_late = |at: &usize| shows[*at].as_ref().is_some_and(|own| own.over.is_some());
-    let late: VecDeque<usize> = (0..claims.len()).filter(was_late).collect();
-    late.iter().for_each(|at| retried[*at] = true);
-    let mut done = all - late.len();
-    batch(claims, late, AGAIN_AT_ONCE, &shared, |at, own| {
-        shows[at] = Some(own);
-        done += 1;
-        let again = true;
-        progress(Progress { done, all, again });
-    });
+    for at_once in AGAIN_AT_ONCE {
+        let was_late = |at: &usize| shows[*at].as_ref().is_some_and(|own| own.over.is_some());
+        let late: VecDeque<usize> = (0..claims.len()).filter(was_late).collect();
+        late.iter().for_each(|at| retried[*at] = true);
+        let mut done = all - late.len();
+        batch(claims, late, at_once, &shared, |at, own| {
+            shows[at] = Some(own);
+            done += 1;
+            let again = true;
+            progress(Progress { done, all, again });
+        });
+    }
     let mut shown = Vec::new();
     for ((claim, own), retried) in claims.iter().zip(shows).zip(retried) {
         let unseen = claim.show.is_some() && own.is_none();
@@ -151,6 +155,26 @@ pub fn run(
     Ok(shown)
 }
 
+/// Runs cells again that the machine still held up when they were tried twice, now that
+/// nothing else runs.
+fn again(outcomes: &mut [Outcome], tools: Tools<'_>, stop: &AtomicBool) -> Result<(), LabError> {
+    let held_up = |outcome: &&mut Outcome| matches!(outcome.standing, Standing::HeldUp(_));
+    let late: Vec<&mut Outcome> = outcomes.iter_mut().filter(held_up).collect();
+    if late.is_empty() {
+        return Ok(());
+    }
+    let cells: Vec<Cell> = late.iter().map(|outcome| outcome.cell.clone()).collect();
+    let second = runner::run(&cells, tools, stop, |_| ())?;
+    if second.len() == late.len() {
+        for (outcome, second) in late.into_iter().zip(second) {
+            let retried = outcome.retried;
+            *outcome = second;
+            outcome.retried = outcome.retried.or(retried);
+        }
+    }
+    Ok(())
+}
+
 /// The cells that these claims need, each once.
 fn cells(claims: &[&'static Claim], slow: bool, can_probe: bool) -> Result<Vec<Cell>, LabError> {
     let all = scenario::standard()
@@ -159,9 +183,8 @@ fn cells(claims: &[&'static Claim], slow: bool, can_probe: bool) -> Result<Vec<C
         let mut shows = claims.iter().flat_map(|claim| claim.cells);
         shows.any(|one| one.is(cell))
     };
-    let possible = |cell: &Cell| {
-        (slow || !cell.slow) && (can_probe || cell.detector != crate::detectors::Detector::Probe)
-    };
+    let possible =
+        |cell: &Cell| (slow || !cell.slow) && (can_probe || cell.detector != Detector::Probe);
     Ok(all
         .into_iter()
         .filter(|cell| wanted(cell) && possible(cell))
@@ -245,7 +268,8 @@ fn judge(claim: &'static Claim, cells: &[(&Shows, &Outcome)], own: Own, retried:
     }
 }
 
-/// `rebooted: peer_reset after 2.043 s, planned 1.996–2.041 (keepalive 2/1/2)`.
+/// `rebooted: peer_reset after 2.043 s, planned 1.996–2.041 (keepalive 2/1/2)`, and what
+/// else was seen.
 fn sentence(shows: &Shows, outcome: &Outcome) -> String {
     let found = match (outcome.detected, outcome.cause) {
         (false, _) => "not noticed".to_owned(),
@@ -265,13 +289,18 @@ fn sentence(shows: &Shows, outcome: &Outcome) -> String {
         "" => String::new(),
         settings => format!(" {settings}"),
     };
-    let detector = outcome.cell.detector.name();
+    let detector = match outcome.cell.detector {
+        Detector::None => "nothing set",
+        detector => detector.name(),
+    };
+    let seen = outcome.facts.iter().filter(|(_, holds)| *holds);
+    let seen: String = seen.map(|(fact, _)| format!("; {fact}")).collect();
     let differs = match &outcome.standing {
         Standing::Differs(why) => format!("; {why}"),
         _ => String::new(),
     };
     format!(
-        "{}: {found}{planned} ({detector}{settings}){differs}",
+        "{}: {found}{planned} ({detector}{settings}){seen}{differs}",
         shows.what
     )
 }

@@ -1,12 +1,15 @@
 //! Windows.
 
-use super::{Claim, claim};
+use super::{Claim, Elsewhere, claim};
 
 pub(super) const CLAIM: Claim = Claim {
-    elsewhere: Some(
-        "A lab is made of Linux kernels. The tests of the library run under wine, and \
-         `windows` of crates/ayt-cli/tests/emit reads the exact bytes back.",
-    ),
+    elsewhere: Some(Elsewhere {
+        how: "A lab is made of Linux kernels. Programs for Windows run under wine, and the options are read back.",
+        tests: &[
+            ("crates/ayt-cli/tests/emit/windows.rs", "cpp"),
+            ("xtask/src/windows/keepalive.rs", "prove"),
+        ],
+    }),
     ..claim(
         "S3",
         "Windows takes keepalive's times in milliseconds, both at once: what is left 0 is \

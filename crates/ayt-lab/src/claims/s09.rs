@@ -13,7 +13,7 @@ use crate::error::LabError;
 use crate::faults::Fault;
 
 pub(super) const CLAIM: Claim = Claim {
-    folk: Some("A heartbeat overdue is a client dead: close its connection."),
+    folk: Some("A client whose heartbeat is overdue is dead."),
     cells: &[
         cell("late, asked, answered", Fault::LateHeartbeat, Detector::Heartbeat),
         cell("late, by a learnt rhythm", Fault::LateHeartbeat, Detector::Accrual),

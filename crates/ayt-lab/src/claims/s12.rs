@@ -101,7 +101,8 @@ fn story(
         clients.push(client);
     }
     let taken = scene.until(Duration::from_secs(5), || {
-        Ok(waiting(pair)?.1.iter().all(|bytes| *bytes == HELLO))
+        let bytes = waiting(pair)?.1;
+        Ok(bytes.len() == NEW && bytes.iter().all(|bytes| *bytes == HELLO))
     })?;
     let before = waiting(pair)?.0;
     scene.pause(Duration::from_secs(2))?;

@@ -13,7 +13,6 @@ use crate::error::LabError;
 use crate::packet::Side;
 
 pub(super) const CLAIM: Claim = Claim {
-    folk: Some("CLOSE_WAIT goes away after a while, like TIME_WAIT."),
     show: Some(show),
     ..claim(
         "S13",

@@ -12,12 +12,12 @@ use crate::error::LabError;
 use crate::host::Host;
 
 pub(super) const CLAIM: Claim = Claim {
-    folk: Some("`sysctl -w` once is enough."),
+    folk: Some("`sysctl -p` makes the settings last."),
     show: Some(show),
     ..claim(
         "S24",
-        "After a restart the kernel has its own values again: what is to stay is in a file \
-         that is loaded at every start. `ayt plan --emit sysctl` writes it.",
+        "It loads them once. After a restart the kernel has its own values again; what lasts \
+         is the file, where every start loads it. `ayt plan --emit sysctl` writes it.",
     )
 };
 

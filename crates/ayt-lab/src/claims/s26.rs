@@ -17,7 +17,7 @@ use crate::stage::{Pick, Segment};
 use crate::wire::Place;
 
 pub(super) const CLAIM: Claim = Claim {
-    folk: Some("TIME_WAIT is waste: with few tcp_max_tw_buckets it is gone, at no harm."),
+    folk: Some("TIME_WAIT is waste; a low tcp_max_tw_buckets gets rid of it."),
     cells: &[cell("last ACK lost, TIME_WAIT there", Fault::LastAck, Detector::None)],
     show: Some(show),
     ..claim(

@@ -14,7 +14,7 @@ use crate::error::LabError;
 use crate::packet::Side;
 
 pub(super) const CLAIM: Claim = Claim {
-    folk: Some("Leaks are the server's; a byte of value 0, or \"no data now\", is the end."),
+    folk: Some("A byte of value 0, or \"no data now\", is the end."),
     show: Some(show),
     ..claim(
         "S29",

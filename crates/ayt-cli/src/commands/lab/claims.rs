@@ -17,7 +17,12 @@ use crate::output::progress::Progress;
 use crate::text;
 
 /// Shows claims, all or those that are named.
-pub(super) fn run(args: &LabArgs, rows: &[String], out: &mut Output) -> Result<ExitCode, Failure> {
+pub(super) fn run(
+    args: &LabArgs,
+    rows: &[String],
+    json: bool,
+    out: &mut Output,
+) -> Result<ExitCode, Failure> {
     let chosen = chosen(args, rows)?;
     // Before anything starts a thread.
     ground::take()?;
@@ -40,7 +45,7 @@ pub(super) fn run(args: &LabArgs, rows: &[String], out: &mut Output) -> Result<E
     drop(line);
     let took = clock::now().saturating_sub(began);
     out.print(|out, page| {
-        if args.json.json {
+        if json {
             return shown.iter().try_for_each(|one| {
                 json::claim(out.buffer(), one);
                 out.row_done()

@@ -49,7 +49,17 @@ fn row<W: Write>(out: &mut W, page: Page, shown: &Shown) -> io::Result<()> {
     }
     part(out, page, "True:", style::PLAIN, shown.claim.truth)?;
     if let Some(elsewhere) = shown.claim.elsewhere {
-        part(out, page, "Shown:", style::QUIET, elsewhere)?;
+        part(out, page, "Shown:", style::QUIET, elsewhere.how)?;
+        for (file, name) in elsewhere.tests {
+            block(
+                out,
+                page,
+                ("- ", style::QUIET),
+                2,
+                style::QUIET,
+                &format!("{file}: {name}"),
+            )?;
+        }
     }
     for (fact, holds) in &shown.facts {
         let (mark, colour) = match holds {
@@ -61,7 +71,7 @@ fn row<W: Write>(out: &mut W, page: Page, shown: &Shown) -> io::Result<()> {
     let why = match &shown.verdict {
         Verdict::Failed(why) => format!("could not be shown: {why}"),
         Verdict::HeldUp(by) => format!(
-            "not measured: this machine was late by {:.1} ms itself, twice",
+            "not measured: this machine was late by {:.1} ms itself, each time",
             by.as_secs_f64() * 1e3
         ),
         _ => return Ok(()),
@@ -103,7 +113,7 @@ fn block<W: Write>(
 fn verdict(verdict: &Verdict) -> (String, Style) {
     let (word, colour) = match verdict {
         Verdict::Holds => ("holds", style::GOOD),
-        Verdict::Refuted => ("refuted: what is told is not so", style::GOOD),
+        Verdict::Refuted => ("refuted, and put right", style::GOOD),
         Verdict::Differs(_) => ("differs here from what must be", style::ERROR),
         Verdict::HeldUp(_) => ("not measured", style::WARNING),
         Verdict::Failed(_) => ("failed", style::ERROR),
@@ -120,22 +130,27 @@ fn summary<W: Write>(out: &mut W, page: Page, shown: &[Shown], took: Duration) -
             .count()
     };
     let named = [
-        ("holds", "hold"),
+        ("holds", "holding"),
         ("refuted", "refuted and put right"),
-        ("elsewhere", "shown elsewhere"),
+        ("elsewhere", "shown by tests"),
         ("held_up", "not measured"),
-        ("differs", "differ"),
+        ("differs", "differing"),
         ("failed", "failed"),
     ];
     let parts: Vec<String> = named
         .into_iter()
         .map(|(name, word)| (count(name), word))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
+        .map(|(count, word)| format!("{word}: {count}"))
         .collect();
     let well = shown.iter().all(|one| one.verdict.is_well());
     let colour = if well { style::GOOD } else { style::ERROR };
-    let text = format!("{}; {} s.", parts.join(", "), took.as_secs());
+    let text = format!(
+        "{} claims in {} s: {}.",
+        shown.len(),
+        took.as_secs(),
+        parts.join(", ")
+    );
     notes::say(out, page, colour, &text)?;
     let text = "Times are counted as `ayt plan` counts, and planned earliest–latest.";
     notes::say(out, page, style::QUIET, text)

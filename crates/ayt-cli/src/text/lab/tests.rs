@@ -122,7 +122,7 @@ fn each_cell_at_80_columns() {
 }
 
 /// What a run of a few claims might have brought.
-fn a_few_claims() -> Vec<Shown> {
+pub(crate) fn a_few_claims() -> Vec<Shown> {
     let claim = |id, verdict, facts: &[(&str, bool)]| Shown {
         claim: Claim::named(id).unwrap(),
         facts: facts
