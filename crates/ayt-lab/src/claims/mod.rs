@@ -8,6 +8,7 @@
 
 mod actor;
 mod beats;
+mod old_segment;
 mod pair;
 mod reads;
 mod run;

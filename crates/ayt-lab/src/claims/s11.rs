@@ -67,8 +67,12 @@ fn show(scene: &mut Scene<'_>) -> Result<(), LabError> {
                 }
                 ghosts = ghosts.max(pair.count(Side::A, TcpState::Established)?);
             }
-            let alone = || Ok(watch.now.load(Ordering::Acquire) == 1);
-            scene.until(DRAIN * 4, alone).map(drop)
+            // The server may be the last to have noticed.
+            let alone = || {
+                let takeovers = watch.takeovers.load(Ordering::Acquire);
+                Ok(takeovers == RESTARTS && watch.now.load(Ordering::Acquire) == 1)
+            };
+            scene.until(PATIENCE, alone).map(drop)
         };
         let lived = lives();
         watch.over.store(true, Ordering::Release);

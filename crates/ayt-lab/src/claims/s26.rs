@@ -7,6 +7,7 @@ use std::time::Duration;
 use ayt_core::tcp_state::TcpState;
 use socket2::SockRef;
 
+use super::old_segment::{Reuse, reuse};
 use super::scene::{did, errno};
 use super::{Claim, Scene, cell, claim};
 use crate::detectors::Detector;
@@ -23,7 +24,8 @@ pub(super) const CLAIM: Claim = Claim {
     ..claim(
         "S26",
         "When the last ACK is lost the FIN comes again: TIME_WAIT acknowledges it. Without, \
-         RST answers, and an orderly end is told as an error.",
+         RST answers, and an orderly end is told as an error. And it keeps old segments out \
+         of a new connection of the same ports.",
     )
 };
 
@@ -39,6 +41,23 @@ fn show(scene: &mut Scene<'_>) -> Result<(), LabError> {
             Some(_) => (resets, waits, error.as_str()) == (1, 0, "ECONNRESET"),
         };
         scene.fact(holds && fins >= 2, text);
+    }
+    match reuse(scene, None)? {
+        Reuse::Refused(why) => {
+            let text = format!("with TIME_WAIT: the same ports again, at once: {why}");
+            scene.fact(why == "EADDRNOTAVAIL", text);
+        }
+        other => scene.fact(false, format!("with TIME_WAIT: the same ports again: {other:?}")),
+    }
+    let text = "tcp_max_tw_buckets = 0: connected; an old segment comes late, and the new";
+    match reuse(scene, Some("0"))? {
+        Reuse::Read(count) => {
+            let text = format!("{text} connection reads {count} bytes of the old one's");
+            scene.fact(count > 0, text);
+        }
+        Reuse::Refused(why) => scene.fact(false, format!("{text}: refused, {why}")),
+        // Nothing is shown either way.
+        Reuse::TooSlow => scene.too_slow(),
     }
     Ok(())
 }

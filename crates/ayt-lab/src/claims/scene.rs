@@ -93,6 +93,13 @@ impl<'a> Scene<'a> {
         self.fact(span.contains(time) || excused, text);
     }
 
+    /// This machine was too slow for it: nothing was measured.
+    pub(super) fn too_slow(&mut self) {
+        let late = self.shared.lateness.worst(Duration::ZERO, clock::now());
+        self.over = Some(self.over.unwrap_or_default().max(late));
+        self.held_up = Some(self.held_up.unwrap_or_default().max(late));
+    }
+
     /// When the kernel's keepalive with these settings finds a silent peer, idle.
     pub(super) fn planned(&self, settings: &str) -> Result<(Policy, Span), LabError> {
         let bad = |why: String| LabError::other(settings, why, None);
