@@ -112,7 +112,7 @@ pub(crate) enum LabCommand {
     /// --slow what needs a minute or more is waited for as well.
     ///
     /// Exit status: 0 every sentence was shown, 1 something differed, 2 usage, 3 no
-    /// ground for a lab here.
+    /// ground for a lab here, or this machine was too busy to measure all.
     Claims {
         /// Only these rows, such as S12
         #[arg(value_name = "ROW")]

@@ -112,8 +112,7 @@ pub(super) fn reuse(scene: &Scene<'_>, buckets: Option<&str>) -> Result<Reuse, L
             .set_sysctl("net.ipv4.tcp_max_tw_buckets", buckets)?;
     }
     let took = Arc::<Took>::default();
-    pair.wire
-        .insert(Place::NextToB, Take(Arc::clone(&took)))?;
+    pair.wire.insert(Place::NextToB, Take(Arc::clone(&took)))?;
     let listener = pair.listen()?;
     let began = clock::now();
     let (client, server) = connect(&pair, &listener)?;
@@ -237,7 +236,11 @@ fn acknowledged(scene: &Scene<'_>, stream: &TcpStream) -> Result<(), LabError> {
     })?;
     match all {
         true => Ok(()),
-        false => Err(LabError::other("the client", "what it sends does not arrive", None)),
+        false => Err(LabError::other(
+            "the client",
+            "what it sends does not arrive",
+            None,
+        )),
     }
 }
 

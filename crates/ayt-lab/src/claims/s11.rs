@@ -58,6 +58,10 @@ fn show(scene: &mut Scene<'_>) -> Result<(), LabError> {
         let mut lives = || -> Result<(), LabError> {
             for life in 0..=RESTARTS {
                 if life > 0 {
+                    // What is not acknowledged would be sent again, and a host that
+                    // knows nothing of it answers with RST: then nobody is left to be
+                    // taken over from.
+                    pair.quiet();
                     pair.reboot_client()?;
                 }
                 scope.spawn(|| watch.note(device(&pair, &address, &watch)));

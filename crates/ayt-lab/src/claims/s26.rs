@@ -72,6 +72,9 @@ fn last_ack_lost(
     if let Some(buckets) = buckets {
         pair.client.set_sysctl("net.ipv4.tcp_max_tw_buckets", buckets)?;
     }
+    // A client that was held up answers two FINs at once, the second answer draws a RST,
+    // and that would end TIME_WAIT (RFC 1337).
+    pair.client.set_sysctl("net.ipv4.tcp_rfc1337", "1")?;
     pair.wire.insert(Place::NextToB, Pick::segment(1, Segment::LastAck))?;
     let listener = pair.listen()?;
     let (mut server, client) = pair.connection(&listener)?;

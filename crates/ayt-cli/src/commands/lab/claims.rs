@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ayt_lab::claims::{self, Claim, Shown};
+use ayt_lab::claims::{self, Claim, Shown, Verdict};
 use ayt_lab::runner::Tools;
 use ayt_lab::{clock, ground};
 
@@ -56,8 +56,10 @@ pub(super) fn run(
     if let Some(exit) = stop.exit() {
         return Ok(exit);
     }
-    let differs = |one: &Shown| !one.verdict.is_well();
-    Ok(ExitCode::of_look(shown.iter().any(differs), false))
+    let unseen = |one: &Shown| matches!(one.verdict, Verdict::HeldUp(_));
+    let differs = |one: &Shown| !one.verdict.is_well() && !unseen(one);
+    let (found, partial) = (shown.iter().any(differs), shown.iter().any(unseen));
+    Ok(ExitCode::of_look(found, partial))
 }
 
 fn chosen(args: &LabArgs, rows: &[String]) -> Result<Vec<&'static Claim>, Failure> {
