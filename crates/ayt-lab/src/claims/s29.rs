@@ -8,7 +8,6 @@ use ayt_core::facts::TimerKind;
 use ayt_core::tcp_state::TcpState;
 
 use super::pair::Pair;
-use super::scene::did;
 use super::{Claim, Scene, claim};
 use crate::error::LabError;
 use crate::packet::Side;
@@ -74,7 +73,6 @@ fn crawler(scene: &mut Scene<'_>, pair: &Pair) -> Result<(), LabError> {
          {timers} with a timer"
     );
     scene.fact(there && still == PAGES && timers == 0, text);
-    did("close", forgotten.iter().try_for_each(|one| one.peer_addr().map(drop)))?;
     drop(forgotten);
     let gone = scene.until(Duration::from_secs(5), || Ok(closed()?.0 == 0))?;
     scene.fact(gone, "it closes them: none is left");

@@ -145,8 +145,9 @@ fn summary<W: Write>(out: &mut W, page: Page, shown: &[Shown], took: Duration) -
         .collect();
     let well = shown.iter().all(|one| one.verdict.is_well());
     let colour = if well { style::GOOD } else { style::ERROR };
+    let word = if shown.len() == 1 { "claim" } else { "claims" };
     let text = format!(
-        "{} claims in {} s: {}.",
+        "{} {word} in {} s: {}.",
         shown.len(),
         took.as_secs(),
         parts.join(", ")
