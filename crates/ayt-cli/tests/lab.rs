@@ -66,6 +66,40 @@ fn what_differs_from_its_scenario_is_exit_status_1() {
 }
 
 #[test]
+fn named_claims_are_shown_and_told_as_json_with_the_documented_names() {
+    if !Need::root() {
+        return;
+    }
+    let ran = ayt(["lab", "claims", "s25", "S5", "S16", "--json"]).exits(0);
+    let rows = ran.rows();
+    let ids: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row["claim"].as_str())
+        .collect();
+    assert_eq!(ids, ["S5", "S16", "S25"], "{rows:?}");
+    for row in &rows {
+        let facts = row["facts"].as_array().expect("facts");
+        assert!(!facts.is_empty(), "{row}");
+        assert!(facts.iter().all(|fact| fact["holds"] == true), "{row}");
+        assert!(row["truth"].is_string(), "{row}");
+    }
+    let verdicts: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row["verdict"].as_str())
+        .collect();
+    assert_eq!(verdicts, ["refuted", "refuted", "holds"], "{rows:?}");
+    // With `probe`, which the lab's own tests have not.
+    let facts = rows[0]["facts"].to_string();
+    assert!(
+        facts.contains("unreachable after") && facts.contains("(probe "),
+        "{facts}"
+    );
+    let ran = ayt(["lab", "claims", "S25"]).exits(0);
+    assert!(ran.stdout.contains("S25  holds"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("holding: 1."), "{}", ran.stdout);
+}
+
+#[test]
 fn bad_files_and_names_are_exit_status_2_and_say_where() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("bad.toml");
@@ -84,6 +118,7 @@ fn bad_files_and_names_are_exit_status_2_and_say_where() {
     );
     for (words, said) in [
         (["lab", "--fault", "flood"], "no fault is called `flood`"),
+        (["lab", "claims", "S99"], "no row is called `S99`"),
         (
             ["lab", "--detector", "luck"],
             "no detector is called `luck`",

@@ -1,5 +1,6 @@
 //! `ayt lab`.
 
+mod claims;
 mod commands;
 mod files;
 mod own_probe;
@@ -23,7 +24,7 @@ use crate::output::progress::Progress;
 use crate::text;
 use own_probe::OwnProbe;
 
-/// Runs, or lists, or says what is proved.
+/// Runs, or lists, or shows claims.
 pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure> {
     if let Some(LabCommand::List { files }) = args.command {
         out.print(|out, page| match files {
@@ -31,6 +32,9 @@ pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure>
             false => text::lab::list(out, page),
         })?;
         return Ok(ExitCode::Healthy);
+    }
+    if let Some(LabCommand::Claims { rows, json }) = &args.command {
+        return claims::run(args, rows, json.json || args.json.json, out);
     }
     if let (Some(server), Some(client)) = (&args.server, &args.client) {
         return commands::run(args, server, client, out);
@@ -50,10 +54,7 @@ pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure>
                 out.row_done()
             });
         }
-        match args.command {
-            Some(LabCommand::Claims) => text::lab::claims(out, page, &outcomes)?,
-            _ => text::lab::write(out, page, &outcomes, args.cells, took)?,
-        }
+        text::lab::write(out, page, &outcomes, args.cells, took)?;
         text::lab::kept(out, page, &kept)
     })?;
     if let Some(exit) = stop.exit() {

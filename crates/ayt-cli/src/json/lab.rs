@@ -1,6 +1,7 @@
 //! A row of `ayt lab --json`: one cell.
 
 use ayt_lab::Side;
+use ayt_lab::claims::{Shown, Verdict};
 use ayt_lab::faults::Fault;
 use ayt_lab::runner::commands::Noticed;
 use ayt_lab::runner::{Outcome, Standing};
@@ -75,6 +76,44 @@ pub(crate) fn noticed(out: &mut Vec<u8>, fault: Fault, noticed: &Noticed) {
                 None => json.key(key).null(),
             }
         }
+    });
+    out.push(b'\n');
+}
+
+/// Appends a row of `ayt lab claims --json`.
+pub(crate) fn claim(out: &mut Vec<u8>, shown: &Shown) {
+    Json::new(out).object(|json| {
+        json.key("claim").string(shown.claim.id);
+        json.key("verdict").string(shown.verdict.name());
+        json.key("told").optional_string(shown.claim.folk);
+        json.key("truth").string(shown.claim.truth);
+        json.key("facts").array(|json| {
+            for (fact, holds) in &shown.facts {
+                json.object(|json| {
+                    json.key("fact").string(fact);
+                    json.key("holds").boolean(*holds);
+                });
+            }
+        });
+        let elsewhere = shown.claim.elsewhere;
+        json.key("elsewhere")
+            .optional_string(elsewhere.map(|other| other.how));
+        json.key("tests").array(|json| {
+            for (file, name) in elsewhere.iter().flat_map(|other| other.tests) {
+                json.string(&format!("{file}: {name}"));
+            }
+        });
+        let (failed, held_up) = match &shown.verdict {
+            Verdict::Failed(why) => (Some(why.as_str()), None),
+            Verdict::HeldUp(by) => (None, Some(*by)),
+            _ => (None, None),
+        };
+        json.key("failed").optional_string(failed);
+        match held_up {
+            Some(by) => json.key("held_up_s").seconds(by),
+            None => json.key("held_up_s").null(),
+        }
+        json.key("retried").boolean(shown.retried);
     });
     out.push(b'\n');
 }

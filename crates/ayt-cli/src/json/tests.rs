@@ -169,6 +169,13 @@ fn lab() -> (String, Vec<Value>) {
     })
 }
 
+fn claims() -> (String, Vec<Value>) {
+    written(|out| {
+        let claims = crate::text::lab::tests::a_few_claims();
+        claims.iter().for_each(|one| super::claim(out, one));
+    })
+}
+
 #[test]
 fn every_key_is_in_the_page() {
     let page = include_str!("../../../../docs/json.md");
@@ -187,6 +194,7 @@ fn every_key_is_in_the_page() {
         ("plan", plans()),
         ("plan --list-middleboxes", boxes),
         ("lab", lab()),
+        ("lab claims", claims()),
     ] {
         let mut all = Vec::new();
         rows.iter().for_each(|row| keys(row, &mut all));
@@ -210,7 +218,16 @@ fn the_examples_of_the_page_have_the_keys_of_the_rows() {
         .filter_map(|rest| rest.split("```").next())
         .map(|text| serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}")))
         .collect();
-    let sorts = [list(), probe(), doctor(), arm(), reap(), plans(), lab()];
+    let sorts = [
+        list(),
+        probe(),
+        doctor(),
+        arm(),
+        reap(),
+        plans(),
+        lab(),
+        claims(),
+    ];
     assert_eq!(examples.len(), sorts.len());
     for (example, (_, rows)) in examples.iter().zip(sorts) {
         let mut known = Vec::new();

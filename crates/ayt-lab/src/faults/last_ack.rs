@@ -11,6 +11,9 @@ use crate::wire::Place;
 
 pub(super) const SPEC: Spec = Spec {
     ready: |ready| {
+        // A client that was held up answers two FINs at once, the second answer draws a
+        // RST, and that would end TIME_WAIT (RFC 1337).
+        ready.hosts[1].set_sysctl("net.ipv4.tcp_rfc1337", "1")?;
         let pick = Pick::segment(1, Segment::LastAck);
         ready.wire.insert(Place::NextToB, pick).map(drop)
     },

@@ -60,6 +60,7 @@ faults! {
     last_ack => LastAck,
     fin_wait_2 => FinWait2,
     time_wait => TimeWait,
+    port_exhaustion => PortExhaustion,
     slow_reader => SlowReader,
     late_heartbeat => LateHeartbeat,
     loss => Loss,

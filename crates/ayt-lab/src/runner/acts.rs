@@ -7,12 +7,13 @@ use super::bed::{Bed, PATIENCE, PORT, seen, subject};
 use crate::clock;
 use crate::detectors::Setting;
 use crate::error::LabError;
+use crate::host::Host;
 use crate::log::Record;
 use crate::packet::{Direction, Side};
 use crate::stage::{Code, Cut, Unreachable, Ways};
 use crate::subjects::{Agent, What};
 use crate::sync::lock;
-use crate::wire::Place;
+use crate::wire::{Place, Wire};
 
 impl Bed {
     /// The idle time after which the NATs and balancers of the lab forget.
@@ -55,30 +56,7 @@ impl Bed {
     /// # Errors
     /// As [`Host::reboot`](crate::Host::reboot).
     pub fn reboot_peer(&self) -> Result<Duration, LabError> {
-        let peer = self.peer();
-        let at = self.host(peer).reboot()?.silenced_at;
-        // A link is ready to send a moment after it is up: something is sent until it
-        // shows on the wire. Nobody listens on that port.
-        let mark = self.wire.mark();
-        let (here, there) = (self.wire.v4(peer), self.wire.v4(peer.other()));
-        let sent = || -> std::io::Result<()> {
-            let socket = UdpSocket::bind((here, 0))?;
-            socket.send_to(&[], (there, 9)).map(drop)
-        };
-        for _ in 0..200 {
-            // Refused while it is not ready.
-            let _ = self.host(peer).enter(sent)?;
-            let brief = Duration::from_millis(10);
-            let from_peer = |record: &Record| record.direction.sender() == peer;
-            if self.wire.wait_for(mark, brief, from_peer).is_some() {
-                return Ok(at);
-            }
-        }
-        Err(LabError::other(
-            "the peer's host",
-            "it does not come back",
-            None,
-        ))
+        reboot(self.host(self.peer()), &self.wire, self.peer())
     }
 
     /// Another client starts on the peer's host, connects and says hello.
@@ -115,4 +93,29 @@ impl Bed {
         })?;
         Ok(changed.at)
     }
+}
+
+/// A host loses its power and comes back, ready to send over its wire; since when it was
+/// silent.
+pub(crate) fn reboot(host: &Host, wire: &Wire, side: Side) -> Result<Duration, LabError> {
+    let at = host.reboot()?.silenced_at;
+    // A link is ready to send a moment after it is up: something is sent until it
+    // shows on the wire. Nobody listens on that port.
+    let mark = wire.mark();
+    let (here, there) = (wire.v4(side), wire.v4(side.other()));
+    let sent = || -> std::io::Result<()> {
+        let socket = UdpSocket::bind((here, 0))?;
+        socket.send_to(&[], (there, 9)).map(drop)
+    };
+    for _ in 0..200 {
+        // Refused while it is not ready.
+        let _ = host.enter(sent)?;
+        let brief = Duration::from_millis(10);
+        let from_it = |record: &Record| record.direction.sender() == side;
+        if wire.wait_for(mark, brief, from_it).is_some() {
+            return Ok(at);
+        }
+    }
+    let why = "it does not come back";
+    Err(LabError::other(format!("host {}", host.name()), why, None))
 }

@@ -81,7 +81,7 @@ impl Bed {
 }
 
 /// The TCP sockets of a host (IPv4, and IPv6 for listeners of both).
-pub(super) fn sockets_of(host: &Host) -> Result<Vec<Socket>, LabError> {
+pub(crate) fn sockets_of(host: &Host) -> Result<Vec<Socket>, LabError> {
     host.with_netns(|ns| {
         let mut sockets = Vec::new();
         let mut table = DiagSocket::open(ns)?;

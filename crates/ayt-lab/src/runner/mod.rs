@@ -9,8 +9,10 @@ mod looks;
 mod pool;
 mod surroundings;
 
+pub(crate) use acts::reboot;
 pub use bed::Bed;
 pub use cell::{Outcome, Standing};
 pub use lateness::Lateness;
+pub(crate) use looks::sockets_of;
 pub use pool::{Prober, Progress, Tools, run};
 pub use surroundings::Surroundings;

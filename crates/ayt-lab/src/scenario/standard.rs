@@ -40,6 +40,7 @@ files! {
     "last-ack.toml",
     "fin-wait-2.toml",
     "time-wait.toml",
+    "port-exhaustion.toml",
     "slow-reader.toml",
     "late-heartbeat.toml",
     "loss.toml",

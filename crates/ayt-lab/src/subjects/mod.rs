@@ -124,8 +124,13 @@ impl std::fmt::Display for What {
 /// ask for none. Call it first thing in main.
 pub fn main_if_subject() {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() != Some(ROLE) {
-        return;
+    match arguments.next().as_deref() {
+        Some(ROLE) => {}
+        Some(crate::claims::LEAKS) => {
+            let rest: Vec<String> = arguments.collect();
+            std::process::exit(crate::claims::leaks(&rest));
+        }
+        _ => return,
     }
     let spec = arguments.next().unwrap_or_default();
     std::process::exit(match serde_json::from_str(&spec) {

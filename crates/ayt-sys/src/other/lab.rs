@@ -110,6 +110,14 @@ pub fn die_with_parent(_command: &mut Command) {}
 /// Nothing waits here.
 pub fn exact_timers() {}
 
+/// Needs Linux.
+///
+/// # Errors
+/// Always.
+pub const fn limit_descriptors(_most: u64) -> Result<(), SysError> {
+    Err(SysError::NeedsLinux)
+}
+
 /// Nothing waits here.
 #[must_use]
 pub fn wait(bell: &Bell, _ports: [Option<&PacketPort>; 2], _time: Option<Duration>) -> Woken {

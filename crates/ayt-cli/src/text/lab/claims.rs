@@ -1,80 +1,158 @@
 //! `ayt lab claims`.
+//!
+//! ```text
+//! S16  refuted
+//!      Told:  SO_LINGER sets how long TIME_WAIT lasts.
+//!      True:  TIME_WAIT lasts 60 s whatever it says. ...
+//!      + linger {on, 2}, the peer takes no data: close() returns after 2.023 s, ...
+//! ```
 
 use std::io::{self, Write};
+use std::time::Duration;
 
-use ayt_lab::claims::ROWS;
-use ayt_lab::runner::{Outcome, Standing};
+use anstyle::Style;
+use ayt_lab::claims::{Shown, Verdict};
 
-use super::name;
 use crate::output::page::Page;
 use crate::text::{notes, style, wrap};
 
-/// Writes each row of the scope with what was measured here.
-pub(crate) fn claims<W: Write>(out: &mut W, page: Page, outcomes: &[Outcome]) -> io::Result<()> {
-    for row in ROWS {
-        let cells: Vec<&Outcome> = outcomes
-            .iter()
-            .filter(|outcome| outcome.cell.shows.iter().any(|shown| shown == row.id))
-            .collect();
-        let holds = cells.iter().all(|one| one.standing == Standing::AsPlanned);
-        let (word, colour) = match (cells.is_empty(), holds) {
-            (true, _) => ("not shown here", style::QUIET),
-            (false, true) => ("holds", style::GOOD),
-            (false, false) => ("does not hold", style::ERROR),
-        };
-        let head = format!("{:<4}", row.id);
-        let lines = wrap::lines(row.sentence, page.prose_width().saturating_sub(4));
-        for (at, line) in lines.iter().enumerate() {
-            let head = if at == 0 { head.as_str() } else { "    " };
-            writeln!(out, "{}{line}", page.paint(style::TITLE, head))?;
-        }
-        writeln!(out, "    {}", page.paint(colour, word))?;
-        if cells.is_empty() {
-            for line in wrap::lines(row.elsewhere, page.prose_width().saturating_sub(4)) {
-                writeln!(out, "    {}", page.paint(style::QUIET, &line))?;
-            }
-        }
-        for outcome in cells {
-            let text = format!("{}: {}", name(outcome), measured(outcome));
-            for (at, line) in wrap::lines(&text, page.prose_width().saturating_sub(6))
-                .iter()
-                .enumerate()
-            {
-                let dash = if at == 0 { "- " } else { "  " };
-                writeln!(out, "    {dash}{line}")?;
-            }
-            for (fact, holds) in &outcome.facts {
-                let said = if *holds { "seen" } else { "not so" };
-                writeln!(out, "      {said}: {fact}")?;
-            }
-        }
+/// Where everything but the number begins.
+const INDENT: usize = 5;
+/// Width of `Told:  `.
+const LABEL: usize = 7;
+
+/// Writes each claim with what was seen of it, and a summary.
+pub(crate) fn claims<W: Write>(
+    out: &mut W,
+    page: Page,
+    shown: &[Shown],
+    took: Duration,
+) -> io::Result<()> {
+    for one in shown {
+        row(out, page, one)?;
         writeln!(out)?;
     }
-    notes::say(
-        out,
-        page,
-        style::QUIET,
-        "Times are seconds, counted as `ayt plan` counts, and planned [earliest, latest].",
-    )
+    summary(out, page, shown, took)
 }
 
-fn measured(outcome: &Outcome) -> String {
-    let found = match (outcome.detected, outcome.cause) {
-        (false, _) => "nobody noticed".to_owned(),
-        (true, cause) => {
-            let cause = cause.map_or("unknown", ayt_core::cause::Cause::name);
-            match outcome.measured {
-                Some(time) => format!("{cause} after {:.3}", time.as_secs_f64()),
-                None => cause.to_owned(),
-            }
-        }
-    };
-    match outcome.planned {
-        Some(span) => format!(
-            "{found}, planned [{:.3}, {:.3}]",
-            span.earliest.as_secs_f64(),
-            span.latest.as_secs_f64()
-        ),
-        None => found,
+fn row<W: Write>(out: &mut W, page: Page, shown: &Shown) -> io::Result<()> {
+    let (word, colour) = verdict(&shown.verdict);
+    let id = format!("{:<INDENT$}", shown.claim.id);
+    writeln!(
+        out,
+        "{}{}",
+        page.paint(style::TITLE, &id),
+        page.paint(colour, &word)
+    )?;
+    if let Some(folk) = shown.claim.folk {
+        part(out, page, "Told:", style::QUIET, folk)?;
     }
+    part(out, page, "True:", style::PLAIN, shown.claim.truth)?;
+    if let Some(elsewhere) = shown.claim.elsewhere {
+        part(out, page, "Shown:", style::QUIET, elsewhere.how)?;
+        for (file, name) in elsewhere.tests {
+            block(
+                out,
+                page,
+                ("- ", style::QUIET),
+                2,
+                style::QUIET,
+                &format!("{file}: {name}"),
+            )?;
+        }
+    }
+    for (fact, holds) in &shown.facts {
+        let (mark, colour) = match holds {
+            true => ("+ ", style::GOOD),
+            false => ("! ", style::ERROR),
+        };
+        block(out, page, (mark, colour), 2, style::PLAIN, fact)?;
+    }
+    let why = match &shown.verdict {
+        Verdict::Failed(why) => format!("could not be shown: {why}"),
+        Verdict::HeldUp(by) => format!(
+            "not measured: this machine was late by {:.1} ms itself, each time",
+            by.as_secs_f64() * 1e3
+        ),
+        _ => return Ok(()),
+    };
+    block(out, page, ("! ", style::ERROR), 2, style::ERROR, &why)
+}
+
+fn part<W: Write>(
+    out: &mut W,
+    page: Page,
+    label: &str,
+    colour: Style,
+    text: &str,
+) -> io::Result<()> {
+    let label = format!("{label:<LABEL$}");
+    block(out, page, (&label, style::QUIET), LABEL, colour, text)
+}
+
+/// A text after a label, wrapped beside it.
+fn block<W: Write>(
+    out: &mut W,
+    page: Page,
+    (label, label_colour): (&str, Style),
+    width: usize,
+    colour: Style,
+    text: &str,
+) -> io::Result<()> {
+    let room = page.prose_width().saturating_sub(INDENT + width);
+    for (at, line) in wrap::lines(text, room).iter().enumerate() {
+        let label = match at {
+            0 => page.paint(label_colour, label),
+            _ => " ".repeat(width),
+        };
+        writeln!(out, "{:INDENT$}{label}{}", "", page.paint(colour, line))?;
+    }
+    Ok(())
+}
+
+fn verdict(verdict: &Verdict) -> (String, Style) {
+    let (word, colour) = match verdict {
+        Verdict::Holds => ("holds", style::GOOD),
+        Verdict::Refuted => ("refuted, and put right", style::GOOD),
+        Verdict::Differs(_) => ("differs here from what must be", style::ERROR),
+        Verdict::HeldUp(_) => ("not measured", style::WARNING),
+        Verdict::Failed(_) => ("failed", style::ERROR),
+        Verdict::Elsewhere => ("shown by tests, not by the lab", style::QUIET),
+    };
+    (word.to_owned(), colour)
+}
+
+fn summary<W: Write>(out: &mut W, page: Page, shown: &[Shown], took: Duration) -> io::Result<()> {
+    let count = |name: &str| {
+        shown
+            .iter()
+            .filter(|one| one.verdict.name() == name)
+            .count()
+    };
+    let named = [
+        ("holds", "holding"),
+        ("refuted", "refuted and put right"),
+        ("elsewhere", "shown by tests"),
+        ("held_up", "not measured"),
+        ("differs", "differing"),
+        ("failed", "failed"),
+    ];
+    let parts: Vec<String> = named
+        .into_iter()
+        .map(|(name, word)| (count(name), word))
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{word}: {count}"))
+        .collect();
+    let well = shown.iter().all(|one| one.verdict.is_well());
+    let colour = if well { style::GOOD } else { style::ERROR };
+    let word = if shown.len() == 1 { "claim" } else { "claims" };
+    let text = format!(
+        "{} {word} in {} s: {}.",
+        shown.len(),
+        took.as_secs(),
+        parts.join(", ")
+    );
+    notes::say(out, page, colour, &text)?;
+    let text = "Times are counted as `ayt plan` counts, and planned earliest–latest.";
+    notes::say(out, page, style::QUIET, text)
 }

@@ -1,4 +1,5 @@
 use ayt_core::keepalive::Span;
+use ayt_lab::claims::{Claim, Shown, Verdict};
 use ayt_lab::scenario;
 
 use super::*;
@@ -122,11 +123,69 @@ fn each_cell_at_80_columns() {
     insta::assert_snapshot!(text);
 }
 
+/// What a run of a few claims might have brought.
+pub(crate) fn a_few_claims() -> Vec<Shown> {
+    let claim = |id, verdict, facts: &[(&str, bool)]| Shown {
+        claim: Claim::named(id).unwrap(),
+        facts: facts
+            .iter()
+            .map(|(fact, holds)| ((*fact).to_owned(), *holds))
+            .collect(),
+        verdict,
+        retried: false,
+    };
+    let late = "the client with keepalive 1/1/2: ETIMEDOUT after 3.064 s, planned 3.028–3.084";
+    let wrong = "TIME_WAIT's timer just after close: 60.0 s; with linger {on, 5}: 5.0 s";
+    vec![
+        claim(
+            "S1",
+            Verdict::HeldUp(Duration::from_millis(9)),
+            &[(late, true)],
+        ),
+        claim("S2", Verdict::Refuted, &[(late, true)]),
+        claim("S6", Verdict::Holds, &[(late, true), (late, true)]),
+        claim(
+            "S16",
+            Verdict::Differs(wrong.to_owned()),
+            &[(wrong, false), (late, true)],
+        ),
+        claim(
+            "S17",
+            Verdict::Failed("wire 3: it has ended".to_owned()),
+            &[],
+        ),
+        claim("S23", Verdict::Elsewhere, &[]),
+    ]
+}
+
 #[test]
 fn claims_at_80_columns() {
-    let text = shown(|out, page| claims(out, page, &outcomes()));
-    let first: Vec<&str> = text.lines().take(24).collect();
-    insta::assert_snapshot!(first.join("\n"));
+    let took = Duration::from_secs(31);
+    let text = shown(|out, page| claims(out, page, &a_few_claims(), took));
+    insta::assert_snapshot!(text);
+}
+
+/// Whatever was seen, the sentences themselves fit.
+#[test]
+fn every_claim_fits_80_columns() {
+    let all = ayt_lab::claims::ALL.iter().map(|claim| Shown {
+        claim,
+        facts: Vec::new(),
+        verdict: Verdict::Holds,
+        retried: false,
+    });
+    let all: Vec<Shown> = all.collect();
+    let text = shown(|out, page| claims(out, page, &all, Duration::ZERO));
+    assert!(text.contains("Told:"), "{text}");
+}
+
+#[test]
+fn a_claim_as_json() {
+    let mut out = Vec::new();
+    for one in a_few_claims() {
+        crate::json::claim(&mut out, &one);
+    }
+    insta::assert_snapshot!(String::from_utf8(out).unwrap());
 }
 
 #[test]

@@ -15,4 +15,4 @@ pub use host::{HostInit, become_host};
 pub use port::{Arrival, PacketPort};
 pub use route::RouteSocket;
 pub use userns::{Obstacles, enter_user_namespace, have_lab_rights, thread_count};
-pub use waiting::{Bell, Woken, exact_timers, monotonic, wait};
+pub use waiting::{Bell, Woken, exact_timers, limit_descriptors, monotonic, wait};

@@ -77,3 +77,18 @@ pub fn monotonic() -> Duration {
 pub fn exact_timers() {
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
 }
+
+/// Lets this process have at most so many open descriptors (`RLIMIT_NOFILE`). It cannot
+/// be raised again above what it was.
+///
+/// # Errors
+/// More than it may have.
+pub fn limit_descriptors(most: u64) -> Result<(), SysError> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let limit = Rlimit {
+        current: Some(most),
+        maximum: Some(most),
+    };
+    setrlimit(Resource::Nofile, limit)
+        .map_err(|error| SysError::call("setrlimit RLIMIT_NOFILE", error))
+}
