@@ -3,6 +3,7 @@
 //! A record is written when a packet comes onto the wire, and its fate is filled in
 //! when it leaves it. When the room is full the oldest records go, and are counted.
 
+mod owed;
 mod record;
 
 use std::collections::VecDeque;

@@ -143,18 +143,26 @@ impl Bed {
         })
     }
 
-    /// Waits until nothing has been on the wire for longer than any acknowledgement is
-    /// held back.
+    /// Waits until everything is acknowledged, and nothing has been on the wire for
+    /// longer than any acknowledgement is held back. One that came after the fault would
+    /// be answered by routers and NATs, and count as data in flight.
     pub(super) fn wait_for_quiet(&self) {
         let give_up = clock::now() + PATIENCE;
         loop {
-            let last = self.wire.log(|log| log.records().next_back().map(|r| r.at));
+            let (last, owed) = self.wire.log(|log| {
+                let last = log.records().next_back().map(|record| record.at);
+                (last, log.owes_acknowledgement())
+            });
             let now = clock::now();
             let quiet = now.saturating_sub(last.unwrap_or_default());
-            if quiet >= QUIET || now > give_up {
+            let left = match owed {
+                true => QUIET,
+                false => QUIET.saturating_sub(quiet),
+            };
+            if left.is_zero() || now > give_up {
                 return;
             }
-            std::thread::sleep(QUIET - quiet);
+            std::thread::sleep(left);
         }
     }
 
