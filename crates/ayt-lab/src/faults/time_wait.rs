@@ -9,7 +9,7 @@ use super::{Effect, Spec, fault};
 use crate::clock;
 
 /// `TCP_TIMEWAIT_LEN`, and what the wheel of a timer that long adds.
-const LENGTH: (Duration, Duration) = (Duration::from_secs(60), Duration::from_millis(62_300));
+const LENGTH: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(63));
 
 pub(super) const SPEC: Spec = Spec {
     verify: |bed| {
