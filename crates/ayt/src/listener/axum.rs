@@ -11,11 +11,11 @@ use ayt_core::detectors::Detector;
 use super::{Connection, Listener};
 use crate::watched::Handle;
 
-/// Takes the place of a `TcpListener` in `axum::serve`. Somebody must register its
-/// connections, a handler or [`register_at_first_byte`](Listener::register_at_first_byte):
-/// else each ends at its [age](super::Bounds::age). Stop it by
+/// Takes the place of a `TcpListener` in `axum::serve`. Stop it by
 /// `with_graceful_shutdown(stopper.stopped())`; where the socket itself fails,
-/// nothing more is accepted, and the [`Stopper`](super::Stopper) stays in charge.
+/// nothing more is accepted, and the [`Stopper`](super::Stopper) stays in charge. After
+/// [`register_explicitly`](Listener::register_explicitly) a handler has to register its
+/// connection, by `ConnectInfo<Handle>`.
 impl<D: Detector + Send + 'static> AxumListener for Listener<D> {
     type Io = Connection<D>;
     type Addr = SocketAddr;
@@ -39,8 +39,8 @@ impl<D: Detector + Send + 'static> AxumListener for Listener<D> {
 }
 
 /// `ConnectInfo<Handle>` gives a handler the handle of the connection that its
-/// request came over: to register it once the client has said who it is, to hold
-/// its detector, to end it.
+/// request came over: to hold its detector, to end it, or to register it once the
+/// client has said who it is.
 impl<D: Detector + Send + 'static> Connected<IncomingStream<'_, Listener<D>>> for Handle {
     fn connect_info(stream: IncomingStream<'_, Listener<D>>) -> Self {
         stream.io().handle()

@@ -18,10 +18,9 @@ type Next<D> =
 
 /// A listener's connections as a stream, for
 /// `tonic::transport::Server::serve_with_incoming_shutdown`. It ends when the
-/// listener is stopped, and with an error when its socket is unusable. Somebody must
-/// register the connections, a service by its [`ConnectInfo`] or
-/// [`register_at_first_byte`](Listener::register_at_first_byte): else each ends at its
-/// [age](super::Bounds::age).
+/// listener is stopped, and with an error when its socket is unusable. After
+/// [`register_explicitly`](Listener::register_explicitly) a service has to register its
+/// connection, by [`ConnectInfo`].
 pub struct Incoming<D> {
     next: Option<Next<D>>,
 }

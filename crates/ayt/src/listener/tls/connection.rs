@@ -20,11 +20,13 @@ use crate::watched::{Handle, Never};
 #[derive(Debug)]
 pub struct TlsConnection<D = Never> {
     io: TlsStream<Connection<D>>,
+    /// The next byte registers it.
+    at_first_byte: bool,
 }
 
 impl<D> TlsConnection<D> {
-    pub(super) const fn new(io: TlsStream<Connection<D>>) -> Self {
-        Self { io }
+    pub(super) const fn new(io: TlsStream<Connection<D>>, at_first_byte: bool) -> Self {
+        Self { io, at_first_byte }
     }
 
     /// The handle, for those who may end it, register it or hold its detector.
@@ -59,9 +61,14 @@ impl<D> TlsConnection<D> {
         self.connection().peer_addr()
     }
 
-    /// The stream of tokio-rustls.
+    /// The stream of tokio-rustls. Where the first byte was still to register the
+    /// connection it is registered by this: nobody would see that byte. After
+    /// [`register_explicitly`](crate::listener::Listener::register_explicitly) it is not.
     #[must_use]
     pub fn into_inner(self) -> TlsStream<Connection<D>> {
+        if self.at_first_byte {
+            self.handle().registered();
+        }
         self.io
     }
 }
@@ -72,7 +79,13 @@ impl<D: Detector> AsyncRead for TlsConnection<D> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buffer);
+        if self.at_first_byte && buffer.filled().len() > before {
+            self.at_first_byte = false;
+            self.handle().registered();
+        }
+        polled
     }
 }
 
