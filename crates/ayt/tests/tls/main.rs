@@ -7,6 +7,7 @@ mod common;
 
 mod authority;
 mod certificates;
+#[path = "../common/cut.rs"]
 mod cut;
 mod cuts;
 mod door;
