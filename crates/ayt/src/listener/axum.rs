@@ -2,13 +2,13 @@
 
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ::axum::extract::connect_info::Connected;
 use ::axum::serve::{IncomingStream, Listener as AxumListener};
 use ayt_core::detectors::Detector;
 
-use super::{Connection, Listener};
+use super::{AcceptError, Connection, Listener};
 use crate::watched::Handle;
 
 /// Takes the place of a `TcpListener` in `axum::serve`. Stop it by
@@ -21,20 +21,27 @@ impl<D: Detector + Send + 'static> AxumListener for Listener<D> {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        // A connection that was reset in the meantime has no address any more.
-        const UNKNOWN: SocketAddr =
-            SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
-        match Listener::accept(self).await {
-            Ok(connection) => {
-                let peer = connection.peer_addr().unwrap_or(UNKNOWN);
-                (connection, peer)
-            }
-            Err(_) => pending().await,
-        }
+        for_ever(Listener::accept(self), Connection::peer_addr).await
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Self::local_addr(self)
+    }
+}
+
+/// axum knows of no last connection: after it, none comes.
+pub(super) async fn for_ever<C>(
+    accepted: impl Future<Output = Result<C, AcceptError>>,
+    peer: impl FnOnce(&C) -> Option<SocketAddr>,
+) -> (C, SocketAddr) {
+    // A connection that was reset in the meantime has no address any more.
+    const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+    match accepted.await {
+        Ok(connection) => {
+            let peer = peer(&connection).unwrap_or(UNKNOWN);
+            (connection, peer)
+        }
+        Err(_) => pending().await,
     }
 }
 

@@ -127,6 +127,7 @@ pub use tls::{TlsConnection, TlsListener};
 #[cfg(feature = "tonic")]
 pub use tonic::{ConnectInfo, Incoming};
 
+use crate::setup::Setup;
 use crate::trace;
 use crate::watched::{Never, Watched};
 use accept_error::{Backoff, Fate};
@@ -135,19 +136,13 @@ use bounds::Places;
 /// A connection as the listener hands it out.
 pub type Connection<D = Never> = Watched<TcpStream, D>;
 
-/// Sets options on a socket that has just been accepted or connected.
-pub(crate) type OnSocket = Arc<dyn Fn(&TcpStream) -> io::Result<()> + Send + Sync>;
-
-type NewDetector<D> = Arc<dyn Fn(SocketAddr) -> D + Send + Sync>;
-
 /// Accepts connections; see the [module's page](self).
 pub struct Listener<D = Never> {
     listener: TcpListener,
     bounds: Bounds,
     /// The first byte that is read registers a connection.
     at_first_byte: bool,
-    on_socket: Option<OnSocket>,
-    detector: NewDetector<D>,
+    setup: Setup<D>,
     places: Arc<Places>,
     stopper: Stopper,
     backoff: Backoff,
@@ -189,8 +184,7 @@ impl Listener<Never> {
             listener,
             bounds: Bounds::default(),
             at_first_byte: true,
-            on_socket: None,
-            detector: Arc::new(|_| Never),
+            setup: Setup::new(),
             stopper: Stopper::new(Arc::clone(&places)),
             places,
             backoff: Backoff::new(),
@@ -211,8 +205,7 @@ impl<D: Detector> Listener<D> {
             listener: self.listener,
             bounds: self.bounds,
             at_first_byte: self.at_first_byte,
-            on_socket: self.on_socket,
-            detector: Arc::new(detector),
+            setup: self.setup.detector(detector),
             places: self.places,
             stopper: self.stopper,
             backoff: self.backoff,
@@ -248,7 +241,7 @@ impl<D: Detector> Listener<D> {
         mut self,
         set: impl Fn(&TcpStream) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        self.on_socket = Some(Arc::new(set));
+        self.setup.on_socket(set);
         self
     }
 
@@ -258,11 +251,9 @@ impl<D: Detector> Listener<D> {
     /// tells it where that matters.
     #[cfg(any(unix, windows))]
     #[must_use]
-    pub fn keepalive(self, policy: crate::keepalive::Policy) -> Self {
-        self.on_socket(move |socket| {
-            let applied = crate::keepalive::apply(socket, &policy);
-            applied.map(drop).map_err(io::Error::other)
-        })
+    pub fn keepalive(mut self, policy: crate::keepalive::Policy) -> Self {
+        self.setup.keepalive(policy);
+        self
     }
 
     /// The address it listens on.
@@ -342,17 +333,14 @@ impl<D: Detector> Listener<D> {
                 return None;
             }
         };
-        if let Some(set) = &self.on_socket
-            && let Err(error) = set(&stream)
-        {
+        if let Err(error) = self.setup.prepare(&stream) {
             place.registered();
             self.places.count_socket_refusal();
             trace::refused(peer, &Refusal::Socket(error.to_string()));
             crate::close::abortive(stream);
             return None;
         }
-        let detector = (self.detector)(peer);
-        let mut connection = Watched::tcp(stream, detector).peer(peer);
+        let mut connection = self.setup.watch(stream, peer);
         place.seat(&mut connection, self.bounds.age, self.at_first_byte);
         Some(connection)
     }
