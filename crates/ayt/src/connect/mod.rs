@@ -14,8 +14,8 @@
 //! With the feature `hyper`, a [`Connector`] is the connector of hyper-util's
 //! client (`Client::builder(..).build(connector)`), and of tonic's
 //! (`Endpoint::connect_with_connector(connector)`). TLS goes on top of it as on top
-//! of hyper's own `HttpConnector`, for example by `hyper-rustls`; and on its
-//! connections by tokio-rustls, with a bound of its own:
+//! of hyper's own `HttpConnector`, for example by `hyper-rustls`, or by tonic's own
+//! `Endpoint::tls_config`; and on its connections by tokio-rustls, with a bound of its own:
 //!
 //! ```no_run
 //! # use tokio_rustls::{TlsConnector, rustls};

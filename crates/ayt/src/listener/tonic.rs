@@ -64,6 +64,11 @@ impl<L: Accepts> Turns<L, L::Connection> {
 /// listener is stopped, and with an error when its socket is unusable. After
 /// [`register_explicitly`](Listener::register_explicitly) a service has to register its
 /// connection, by [`ConnectInfo`].
+///
+/// Calls and streams may rightly be silent for long. Beside a detector let one side ping,
+/// more often than the detector's time: `Server::http2_keepalive_interval` here or
+/// `Endpoint::http2_keep_alive_interval` at the client. Pings and their answers are life
+/// in both directions.
 pub struct Incoming<D> {
     turns: Turns<Listener<D>, Connection<D>>,
 }
