@@ -191,9 +191,10 @@ fn a_place_is_given_back_once() {
         shared.set_registration(Box::new(move || {
             counted.fetch_add(1, Ordering::Relaxed);
         }));
-        let others = [(); 2].map(|()| {
+        // One registers it, another lets go of it.
+        let others = [Shared::register, Shared::release].map(|act| {
             let shared = shared.clone();
-            thread::spawn(move || shared.release())
+            thread::spawn(move || act(&shared))
         });
         let first = others.map(|other| other.join().unwrap());
         assert!(first[0] != first[1]);

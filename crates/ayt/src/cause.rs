@@ -156,7 +156,8 @@ pub fn ended<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Ended> {
 /// is found, or the error ends nothing.
 ///
 /// The `h2` crate, and so HTTP/2 in hyper, reqwest and tonic, gives one error to
-/// many requests and keeps only its words; the words of an [`Ended`] are recognised.
+/// many requests and streams, and keeps only its words, for the body of an answer even
+/// without an `io::Error`: the words of an [`Ended`] are recognised.
 #[must_use]
 pub fn find(error: &(dyn Error + 'static)) -> Option<Cause> {
     if let Some(ended) = ended(error) {
@@ -164,11 +165,11 @@ pub fn find(error: &(dyn Error + 'static)) -> Option<Cause> {
     }
     let mut next = Some(error);
     while let Some(error) = next {
+        if let Some(cause) = recognised(&error.to_string()) {
+            return Some(cause);
+        }
         if let Some(error) = error.downcast_ref::<io::Error>() {
-            let words = error.get_ref().map(ToString::to_string);
-            return words
-                .and_then(|words| recognised(&words))
-                .or_else(|| Cause::of(error, &facts()));
+            return Cause::of(error, &facts());
         }
         next = error.source();
     }
@@ -222,6 +223,18 @@ mod tests {
         }
     }
 
+    /// What `h2` gives to a body.
+    #[derive(Debug)]
+    struct Words(String);
+
+    impl fmt::Display for Words {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(&self.0)
+        }
+    }
+
+    impl Error for Words {}
+
     fn addr() -> SocketAddr {
         "192.0.2.1:7".parse().unwrap()
     }
@@ -269,6 +282,8 @@ mod tests {
                 let words = Ended::new(cause, peer).to_string();
                 let error = Outer(io::Error::other(words));
                 assert_eq!(find(&error), Some(cause), "only its words are left");
+                let words = Ended::new(cause, peer).to_string();
+                assert_eq!(find(&Words(words)), Some(cause), "of no error of I/O");
             }
         }
         let other = io::Error::other("the connection ended: for no reason");

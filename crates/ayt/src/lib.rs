@@ -112,7 +112,10 @@ pub mod keepalive;
 pub mod listener;
 pub mod pool;
 pub mod session;
+mod setup;
 mod sync;
+#[cfg(feature = "tls")]
+mod through;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod trace;

@@ -49,14 +49,27 @@ pub use slots::Key;
 
 /// Judges many sessions.
 ///
-/// 1. [`Self::insert`] each, and keep its [`Key`] beside its connection.
-/// 2. [`Self::on_received`] whenever bytes came in.
-/// 3. Call [`Self::advance`] at [`Self::next_deadline`], or once a tick; again at
-///    once if it says `more`.
-/// 4. [`Self::remove`] what has ended. A key is good until then; afterwards every
-///    call with it does nothing and says so.
+/// # How to call it
 ///
-/// While nobody reads from a connection, [`Self::pause`] its session.
+/// 1. [`Self::insert`] each, and keep its [`Key`] beside its connection. The first
+///    silence begins there.
+/// 2. [`Self::on_received`] whenever bytes came in, however few.
+/// 3. [`Self::advance`] at [`Self::next_deadline`], or once a tick; again, after a look
+///    at other work, if it says [`more`](Advanced::more). Ask for the deadline after
+///    `advance`, `insert` and `resume`, which can bring it nearer; what is received does
+///    not move it. Too early a call does nothing.
+/// 4. Do what it finds: at [`Overdue::Suspect`] ask the peer something that it must
+///    answer; at [`Overdue::Silent`] close the connection, and [`Self::remove`] the
+///    session, or [`Self::resume`] it if it turns out to live.
+/// 5. [`Self::remove`] what has ended in any other way. A key is good until then;
+///    afterwards every call with it does nothing and says so.
+///
+/// While nobody reads from a connection, [`Self::pause`] its session, and
+/// [`Self::resume`] it with the next read: a silence that nobody listens to proves
+/// nothing. Read what has come before `advance` is called, where both are due: bytes that
+/// wait in the kernel are not silence.
+///
+/// Times are offsets from one origin and never go backwards.
 #[derive(Debug)]
 pub struct Supervisor {
     tick: u64,

@@ -2,8 +2,47 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::process::ExitCode;
 
 const PAGE: &str = "docs/benchmarks.md";
+
+/// What a benchmark has found.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// As it is to stand in the page.
+    pub(crate) text: String,
+    /// How many bars were missed.
+    pub(crate) missed: usize,
+}
+
+/// A whole benchmark, from its options to its exit status: 1 where the page could not be
+/// written, or where a bar was missed that had to be met; 2 for options it does not have.
+pub(crate) fn run(
+    command: &str,
+    usage: &str,
+    arguments: impl Iterator<Item = String>,
+    measure: impl FnOnce(Options) -> Outcome,
+) -> ExitCode {
+    let options = match Options::read(arguments, usage) {
+        Ok(options) => options,
+        Err(text) => {
+            say(&text);
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = measure(options);
+    say(&outcome.text);
+    if options.write
+        && let Err(error) = write(command, &outcome.text)
+    {
+        progress(&format!("{PAGE}: {error}\n"));
+        return ExitCode::FAILURE;
+    }
+    if options.strict && outcome.missed > 0 {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
 
 /// What every benchmark here takes.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,14 +56,8 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// From the command line.
-    ///
-    /// # Errors
-    /// What to say to whoever asked for something else.
-    pub(crate) fn read(
-        arguments: impl Iterator<Item = String>,
-        usage: &str,
-    ) -> Result<Self, String> {
+    /// From the command line; otherwise what to say to whoever asked for something else.
+    fn read(arguments: impl Iterator<Item = String>, usage: &str) -> Result<Self, String> {
         let mut options = Self::default();
         for argument in arguments {
             match argument.as_str() {
@@ -76,7 +109,7 @@ pub(crate) fn bars(bars: &[Bar]) -> String {
 }
 
 /// Puts the text into the page, in the place of what was written there last.
-pub(crate) fn write(command: &str, text: &str) -> std::io::Result<()> {
+fn write(command: &str, text: &str) -> std::io::Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../..")
         .join(PAGE);
@@ -93,7 +126,7 @@ pub(crate) fn write(command: &str, text: &str) -> std::io::Result<()> {
 }
 
 /// To standard output; who does not read it any more has seen enough.
-pub(crate) fn say(text: &str) {
+fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 

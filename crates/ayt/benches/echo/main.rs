@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use common::{Options, progress, say};
+use common::{Options, Outcome, progress};
 use report::{Report, Row};
 
 const COMMAND: &str = "cargo bench -p ayt --bench echo";
@@ -78,13 +78,10 @@ struct Done {
 }
 
 fn main() -> ExitCode {
-    let options = match Options::read(std::env::args().skip(1), USAGE) {
-        Ok(options) => options,
-        Err(text) => {
-            say(&text);
-            return ExitCode::from(2);
-        }
-    };
+    common::run(COMMAND, USAGE, std::env::args().skip(1), measured)
+}
+
+fn measured(options: Options) -> Outcome {
     let (rounds, many, turns) = if options.quick {
         (3, 4_000, 4_000)
     } else {
@@ -136,18 +133,10 @@ fn main() -> ExitCode {
         }
         report.add(name, rows);
     }
-    let text = report.markdown();
-    say(&text);
-    if options.write
-        && let Err(error) = common::write(COMMAND, &text)
-    {
-        progress(&format!("docs/benchmarks.md: {error}\n"));
-        return ExitCode::FAILURE;
+    Outcome {
+        text: report.markdown(),
+        missed: report.missed(),
     }
-    if options.strict && report.missed() > 0 {
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
 }
 
 /// A server on a thread of its own, a client on this one.

@@ -20,7 +20,7 @@ mod servers;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
-use common::{Options, progress, say};
+use common::{Options, Outcome, progress};
 use report::{Report, Row};
 
 const COMMAND: &str = "cargo bench -p ayt --bench idle";
@@ -86,13 +86,10 @@ fn main() -> ExitCode {
         }
         _ => {}
     }
-    let options = match Options::read(arguments.into_iter(), USAGE) {
-        Ok(options) => options,
-        Err(text) => {
-            say(&text);
-            return ExitCode::from(2);
-        }
-    };
+    common::run(COMMAND, USAGE, arguments.into_iter(), measured)
+}
+
+fn measured(options: Options) -> Outcome {
     let (count, rounds) = if options.quick {
         (2_000, 1)
     } else {
@@ -107,18 +104,10 @@ fn main() -> ExitCode {
         }
     }
     let report = Report::new(count, rows);
-    let text = report.markdown();
-    say(&text);
-    if options.write
-        && let Err(error) = common::write(COMMAND, &text)
-    {
-        progress(&format!("docs/benchmarks.md: {error}\n"));
-        return ExitCode::FAILURE;
+    Outcome {
+        text: report.markdown(),
+        missed: report.missed(),
     }
-    if options.strict && report.missed() > 0 {
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
 }
 
 /// By how many bytes a server has grown that holds `count` idle connections.

@@ -22,7 +22,7 @@ mod tokio_tasks;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use common::{Options, progress, say};
+use common::{Options, Outcome, progress};
 use load::{Load, WARM};
 use report::{Report, Row};
 
@@ -53,13 +53,10 @@ fn paused_runtime(mut builder: tokio::runtime::Builder) -> tokio::runtime::Runti
 }
 
 fn main() -> ExitCode {
-    let options = match Options::read(std::env::args().skip(1), USAGE) {
-        Ok(options) => options,
-        Err(text) => {
-            say(&text);
-            return ExitCode::from(2);
-        }
-    };
+    common::run(COMMAND, USAGE, std::env::args().skip(1), measured)
+}
+
+fn measured(options: Options) -> Outcome {
     let mut report = Report::new();
     let sizes: &[usize] = if options.quick {
         &[1_000, 10_000, 100_000]
@@ -70,18 +67,10 @@ fn main() -> ExitCode {
         progress(&format!("== {sessions} sessions\n"));
         measure(sessions, if options.quick { 3 } else { 7 }, &mut report);
     }
-    let text = report.markdown();
-    say(&text);
-    if options.write
-        && let Err(error) = common::write(COMMAND, &text)
-    {
-        progress(&format!("docs/benchmarks.md: {error}\n"));
-        return ExitCode::FAILURE;
+    Outcome {
+        text: report.markdown(),
+        missed: report.missed(),
     }
-    if options.strict && report.missed() > 0 {
-        return ExitCode::FAILURE;
-    }
-    ExitCode::SUCCESS
 }
 
 fn measure(sessions: usize, rounds: usize, report: &mut Report) {

@@ -14,8 +14,8 @@
 //! With the feature `hyper`, a [`Connector`] is the connector of hyper-util's
 //! client (`Client::builder(..).build(connector)`), and of tonic's
 //! (`Endpoint::connect_with_connector(connector)`). TLS goes on top of it as on top
-//! of hyper's own `HttpConnector`, for example by `hyper-rustls`; and on its
-//! connections by tokio-rustls, with a bound of its own:
+//! of hyper's own `HttpConnector`, for example by `hyper-rustls`, or by tonic's own
+//! `Endpoint::tls_config`; and on its connections by tokio-rustls, with a bound of its own:
 //!
 //! ```no_run
 //! # use tokio_rustls::{TlsConnector, rustls};
@@ -47,14 +47,13 @@ pub mod reqwest;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use ayt_core::detectors::Detector;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
-use crate::listener::OnSocket;
+use crate::setup::Setup;
 use crate::watched::{Never, Watched};
 
 /// How long connecting may take.
@@ -161,13 +160,10 @@ impl From<ConnectError> for io::Error {
     }
 }
 
-type NewDetector<D> = Arc<dyn Fn(SocketAddr) -> D + Send + Sync>;
-
 /// Connects; see the [module's page](self). Cheap to clone.
 pub struct Connector<D = Never> {
     bounds: Bounds,
-    on_socket: Option<OnSocket>,
-    detector: NewDetector<D>,
+    setup: Setup<D>,
 }
 
 impl Connector<Never> {
@@ -176,8 +172,7 @@ impl Connector<Never> {
     pub fn new() -> Self {
         Self {
             bounds: Bounds::default(),
-            on_socket: None,
-            detector: Arc::new(|_| Never),
+            setup: Setup::new(),
         }
     }
 }
@@ -203,7 +198,7 @@ impl<D: Detector> Connector<D> {
         mut self,
         set: impl Fn(&TcpStream) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        self.on_socket = Some(Arc::new(set));
+        self.setup.on_socket(set);
         self
     }
 
@@ -213,11 +208,9 @@ impl<D: Detector> Connector<D> {
     /// tells it where that matters.
     #[cfg(any(unix, windows))]
     #[must_use]
-    pub fn keepalive(self, policy: crate::keepalive::Policy) -> Self {
-        self.on_socket(move |socket| {
-            let applied = crate::keepalive::apply(socket, &policy);
-            applied.map(drop).map_err(io::Error::other)
-        })
+    pub fn keepalive(mut self, policy: crate::keepalive::Policy) -> Self {
+        self.setup.keepalive(policy);
+        self
     }
 
     /// Watches each connection with a detector of its own, made with
@@ -229,8 +222,7 @@ impl<D: Detector> Connector<D> {
     ) -> Connector<E> {
         Connector {
             bounds: self.bounds,
-            on_socket: self.on_socket,
-            detector: Arc::new(detector),
+            setup: self.setup.detector(detector),
         }
     }
 
@@ -313,10 +305,10 @@ impl<D: Detector> Connector<D> {
         address: SocketAddr,
         stream: TcpStream,
     ) -> Result<Watched<TcpStream, D>, ConnectError> {
-        if let Some(set) = &self.on_socket {
-            set(&stream).map_err(|source| ConnectError::Socket { address, source })?;
-        }
-        Ok(Watched::tcp(stream, (self.detector)(address)).peer(address))
+        self.setup
+            .prepare(&stream)
+            .map_err(|source| ConnectError::Socket { address, source })?;
+        Ok(self.setup.watch(stream, address))
     }
 }
 
@@ -324,8 +316,7 @@ impl<D> Clone for Connector<D> {
     fn clone(&self) -> Self {
         Self {
             bounds: self.bounds,
-            on_socket: self.on_socket.clone(),
-            detector: Arc::clone(&self.detector),
+            setup: self.setup.clone(),
         }
     }
 }

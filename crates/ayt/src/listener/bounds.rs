@@ -15,7 +15,7 @@ use crate::sync::task::spawn;
 use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 use crate::watched::{Handle, Watched};
 
-/// Bounds on connections that are not [registered](crate::watched::Handle::registered).
+/// Bounds on connections that are not [registered](super#who-is-registered).
 /// Registered ones do not count: how many of them there may be is the application's
 /// to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +27,11 @@ pub struct Bounds {
     /// many addresses as it likes in its own /64 (RFC 6177). Default 64. Behind a
     /// proxy all connections come from one address: set it as `total` there.
     pub per_address: usize,
-    /// From accepting to registering. It is fixed when the connection is accepted:
-    /// a peer that sends a byte now and then does not move it. Default 10 s.
+    /// From accepting to registering. It is fixed when the connection is accepted, and
+    /// nothing moves it: over TLS it holds for the handshake and the first byte together,
+    /// and where connections are [registered
+    /// explicitly](super::Listener::register_explicitly) a peer that sends a byte now and
+    /// then gains nothing. Default 10 s.
     ///
     /// It holds for a connection that nobody polls, too: at its age it has ended, its
     /// [handles](crate::watched::Handle::ended) are told, and whatever its owner does

@@ -1,49 +1,66 @@
 //! Accepting within bounds: no crowd of silent strangers keeps out the others.
 //!
 //! ```no_run
-//! use ayt::listener::{Bounds, Listener};
+//! use ayt::listener::Listener;
+//! use tokio::io::AsyncReadExt;
 //!
 //! # async fn f() -> std::io::Result<()> {
-//! let mut listener = Listener::bind("127.0.0.1:7000").await?.bounds(Bounds::default());
+//! let mut listener = Listener::bind("127.0.0.1:7000").await?;
 //! while let Ok(mut stream) = listener.accept().await {
 //!     tokio::spawn(async move {
-//!         // Read who it is, check it, and then:
-//!         stream.handle().registered();
-//! #       let _ = &mut stream;
+//!         // The first bytes read make it a client; without any it ends after 10 s.
+//!         let mut bytes = [0; 1024];
+//!         while let Ok(1..) = stream.read(&mut bytes).await {}
 //!     });
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A connection is **unregistered** from accepting until its owner calls
-//! [`Handle::registered`]; or, after [`Listener::register_at_first_byte`], until its
-//! first bytes are read. It ends with [`Cause::NeverRegistered`](crate::cause::Cause::NeverRegistered) when
-//! [`Bounds::age`] is over: its reads and writes fail then, whatever it has sent, and
-//! whether or not anybody polls it.
-//! What comes over a [bound](Bounds) is closed at once by RST, which leaves neither
-//! memory nor TIME_WAIT, and is counted with its reason; those that are there
-//! notice nothing.
+//! # Who is registered
+//!
+//! A connection is **unregistered** from accepting until its owner has read its first
+//! byte. As long as it is, it counts for the [`Bounds`] and ends when their
+//! [age](Bounds::age) is over, with [`Cause::NeverRegistered`]: its reads and writes fail
+//! then, whether or not anybody polls it. What comes over a bound is closed at once by
+//! RST, which leaves neither memory nor TIME_WAIT, and is counted with its reason; those
+//! that are there notice nothing.
+//!
+//! The byte counts when it is read. Where a client need not speak, because the server
+//! only sends, nothing ever registers it: call [`Handle::registered`] yourself. Over TLS
+//! (feature `tls`, `Listener::tls`) it is the first byte of the application, so that a
+//! stranger who does the handshake and then says nothing is still a stranger.
+//!
+//! ## Who says little, and slowly
+//!
+//! One byte is enough: who sends it and then nothing is registered, and neither bounds nor
+//! age hold any more. What holds then is yours to choose:
+//!
+//! - A [detector](Listener::detector) ends who is silent for longer than it allows,
+//!   whatever was said before; who sends a byte now and then is not silent.
+//! - A deadline of the protocol for its first whole request ends that one too: hyper's
+//!   `header_read_timeout` (HTTP/1, and only with a timer; `axum::serve` sets none), or a
+//!   [`timeout`](tokio::time::timeout) around reading it.
+//! - [`Listener::register_explicitly`] keeps it within bounds and age until the server
+//!   knows who it is. No byte moves that deadline.
+//!
+//! # When accept fails
 //!
 //! Errors of accept never reach the caller unless the listener itself is
 //! unusable: a connection that was lost in the queue is passed over, and where
 //! descriptors or memory are short accepting pauses for 5 ms to 1 s.
 //!
-//! Over TLS (feature `tls`): `Listener::tls`.
-//!
 //! # In axum, hyper and tonic
 //!
 //! With the features of these names it takes the place of a
-//! [`tokio::net::TcpListener`] there. **Say who registers**, or every connection ends at
-//! its [age](Bounds::age), busy or not: HTTP knows no registration by itself. Either the
-//! first bytes do:
+//! [`tokio::net::TcpListener`] there:
 //!
 //! ```no_run
 //! # #[cfg(feature = "axum")]
 //! # async fn f(app: axum::Router) -> std::io::Result<()> {
 //! use ayt::listener::Listener;
 //!
-//! let listener = Listener::bind("127.0.0.1:8080").await?.register_at_first_byte();
+//! let listener = Listener::bind("127.0.0.1:8080").await?;
 //! let stopper = listener.stopper();
 //! axum::serve(listener, app)
 //!     .with_graceful_shutdown(async move { stopper.stopped().await })
@@ -51,11 +68,29 @@
 //! # }
 //! ```
 //!
-//! or a handler does, once the client has proved who it is, by the connection's
-//! [`Handle`](crate::watched::Handle): axum gives it as `ConnectInfo<Handle>`, tonic in its
-//! `ConnectInfo`, and with hyper's own servers it is that of what `accept_io` gives. The
-//! example `axum_listener` shows it.
+//! A handler has its connection's [`Handle`]: axum gives it as `ConnectInfo<Handle>`, tonic
+//! in its `ConnectInfo`, and with hyper's own servers it is that of what `accept_io` gives.
+//! With it a login can be what registers:
 //!
+//! ```no_run
+//! # #[cfg(feature = "axum")]
+//! # async fn f() -> std::io::Result<()> {
+//! use axum::{Router, extract::ConnectInfo, routing::post};
+//! use ayt::{listener::Listener, watched::Handle};
+//!
+//! async fn login(ConnectInfo(connection): ConnectInfo<Handle>) {
+//!     // Check who it is, and then:
+//!     connection.registered();
+//! }
+//!
+//! let app = Router::new().route("/login", post(login));
+//! let listener = Listener::bind("127.0.0.1:8080").await?.register_explicitly();
+//! axum::serve(listener, app.into_make_service_with_connect_info::<Handle>()).await
+//! # }
+//! ```
+//!
+//! [`Cause::NeverRegistered`]: crate::cause::Cause::NeverRegistered
+//! [`Handle`]: crate::watched::Handle
 //! [`Handle::registered`]: crate::watched::Handle::registered
 
 mod accept_error;
@@ -92,6 +127,7 @@ pub use tls::{TlsConnection, TlsListener};
 #[cfg(feature = "tonic")]
 pub use tonic::{ConnectInfo, Incoming};
 
+use crate::setup::Setup;
 use crate::trace;
 use crate::watched::{Never, Watched};
 use accept_error::{Backoff, Fate};
@@ -100,18 +136,13 @@ use bounds::Places;
 /// A connection as the listener hands it out.
 pub type Connection<D = Never> = Watched<TcpStream, D>;
 
-/// Sets options on a socket that has just been accepted or connected.
-pub(crate) type OnSocket = Arc<dyn Fn(&TcpStream) -> io::Result<()> + Send + Sync>;
-
-type NewDetector<D> = Arc<dyn Fn(SocketAddr) -> D + Send + Sync>;
-
 /// Accepts connections; see the [module's page](self).
 pub struct Listener<D = Never> {
     listener: TcpListener,
     bounds: Bounds,
+    /// The first byte that is read registers a connection.
     at_first_byte: bool,
-    on_socket: Option<OnSocket>,
-    detector: NewDetector<D>,
+    setup: Setup<D>,
     places: Arc<Places>,
     stopper: Stopper,
     backoff: Backoff,
@@ -152,9 +183,8 @@ impl Listener<Never> {
         Self {
             listener,
             bounds: Bounds::default(),
-            at_first_byte: false,
-            on_socket: None,
-            detector: Arc::new(|_| Never),
+            at_first_byte: true,
+            setup: Setup::new(),
             stopper: Stopper::new(Arc::clone(&places)),
             places,
             backoff: Backoff::new(),
@@ -175,8 +205,7 @@ impl<D: Detector> Listener<D> {
             listener: self.listener,
             bounds: self.bounds,
             at_first_byte: self.at_first_byte,
-            on_socket: self.on_socket,
-            detector: Arc::new(detector),
+            setup: self.setup.detector(detector),
             places: self.places,
             stopper: self.stopper,
             backoff: self.backoff,
@@ -191,13 +220,16 @@ impl<D: Detector> Listener<D> {
         self
     }
 
-    /// The first bytes register a connection, for protocols whose server knows no
-    /// better: the bounds then hold off those that say nothing at all. Against
-    /// those that say little and slowly the protocol's own limit is needed, such as
-    /// hyper's `header_read_timeout`. Off by default.
+    /// Only [`Handle::registered`](crate::watched::Handle::registered) registers a
+    /// connection, and no byte does: for servers that learn who a client is, by a login or
+    /// a first packet. **Each connection that nobody registers ends at its
+    /// [age](Bounds::age)**, busy or not.
+    ///
+    /// Off by default: the first byte that is read registers, since the libraries that
+    /// take a listener know of no registration, and would lose every connection at its age.
     #[must_use]
-    pub const fn register_at_first_byte(mut self) -> Self {
-        self.at_first_byte = true;
+    pub const fn register_explicitly(mut self) -> Self {
+        self.at_first_byte = false;
         self
     }
 
@@ -209,7 +241,7 @@ impl<D: Detector> Listener<D> {
         mut self,
         set: impl Fn(&TcpStream) -> io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        self.on_socket = Some(Arc::new(set));
+        self.setup.on_socket(set);
         self
     }
 
@@ -219,11 +251,9 @@ impl<D: Detector> Listener<D> {
     /// tells it where that matters.
     #[cfg(any(unix, windows))]
     #[must_use]
-    pub fn keepalive(self, policy: crate::keepalive::Policy) -> Self {
-        self.on_socket(move |socket| {
-            let applied = crate::keepalive::apply(socket, &policy);
-            applied.map(drop).map_err(io::Error::other)
-        })
+    pub fn keepalive(mut self, policy: crate::keepalive::Policy) -> Self {
+        self.setup.keepalive(policy);
+        self
     }
 
     /// The address it listens on.
@@ -303,17 +333,14 @@ impl<D: Detector> Listener<D> {
                 return None;
             }
         };
-        if let Some(set) = &self.on_socket
-            && let Err(error) = set(&stream)
-        {
+        if let Err(error) = self.setup.prepare(&stream) {
             place.registered();
             self.places.count_socket_refusal();
             trace::refused(peer, &Refusal::Socket(error.to_string()));
             crate::close::abortive(stream);
             return None;
         }
-        let detector = (self.detector)(peer);
-        let mut connection = Watched::tcp(stream, detector).peer(peer);
+        let mut connection = self.setup.watch(stream, peer);
         place.seat(&mut connection, self.bounds.age, self.at_first_byte);
         Some(connection)
     }

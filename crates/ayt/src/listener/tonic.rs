@@ -13,17 +13,72 @@ use tokio::net::TcpStream;
 use super::{AcceptError, Connection, Listener};
 use crate::watched::{Handle, Watched};
 
-type Next<D> =
-    Pin<Box<dyn Future<Output = (Listener<D>, Result<Connection<D>, AcceptError>)> + Send>>;
+/// Hands out connections.
+pub(super) trait Accepts: Send + 'static {
+    type Connection: Send;
+
+    /// The next one.
+    fn next(&mut self) -> impl Future<Output = Result<Self::Connection, AcceptError>> + Send;
+}
+
+type Next<L, C> = Pin<Box<dyn Future<Output = (L, Result<C, AcceptError>)> + Send>>;
+
+/// Takes one connection after another from a listener that it owns.
+pub(super) struct Turns<L, C> {
+    /// `None` after the last.
+    next: Option<Next<L, C>>,
+}
+
+impl<L: Accepts> Turns<L, L::Connection> {
+    pub(super) fn of(listener: L) -> Self {
+        Self {
+            next: Some(Self::next(listener)),
+        }
+    }
+
+    fn next(mut listener: L) -> Next<L, L::Connection> {
+        Box::pin(async move {
+            let accepted = listener.next().await;
+            (listener, accepted)
+        })
+    }
+
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<L::Connection, AcceptError>>> {
+        let Some(waiting) = &mut self.next else {
+            return Poll::Ready(None);
+        };
+        let (listener, accepted) = ready!(waiting.as_mut().poll(cx));
+        self.next = accepted.is_ok().then(|| Self::next(listener));
+        Poll::Ready(match accepted {
+            Err(AcceptError::Stopped) => None,
+            accepted => Some(accepted),
+        })
+    }
+}
 
 /// A listener's connections as a stream, for
 /// `tonic::transport::Server::serve_with_incoming_shutdown`. It ends when the
-/// listener is stopped, and with an error when its socket is unusable. Somebody must
-/// register the connections, a service by its [`ConnectInfo`] or
-/// [`register_at_first_byte`](Listener::register_at_first_byte): else each ends at its
-/// [age](super::Bounds::age).
+/// listener is stopped, and with an error when its socket is unusable. After
+/// [`register_explicitly`](Listener::register_explicitly) a service has to register its
+/// connection, by [`ConnectInfo`].
+///
+/// Calls and streams may rightly be silent for long. Beside a detector let one side ping,
+/// more often than the detector's time: `Server::http2_keepalive_interval` here or
+/// `Endpoint::http2_keep_alive_interval` at the client. Pings and their answers are life
+/// in both directions.
 pub struct Incoming<D> {
-    next: Option<Next<D>>,
+    turns: Turns<Listener<D>, Connection<D>>,
+}
+
+impl<D: Detector + Send + 'static> Accepts for Listener<D> {
+    type Connection = Connection<D>;
+
+    async fn next(&mut self) -> Result<Connection<D>, AcceptError> {
+        self.accept().await
+    }
 }
 
 impl<D: Detector + Send + 'static> Listener<D> {
@@ -31,31 +86,16 @@ impl<D: Detector + Send + 'static> Listener<D> {
     #[must_use]
     pub fn incoming(self) -> Incoming<D> {
         Incoming {
-            next: Some(next(self)),
+            turns: Turns::of(self),
         }
     }
-}
-
-fn next<D: Detector + Send + 'static>(mut listener: Listener<D>) -> Next<D> {
-    Box::pin(async move {
-        let accepted = listener.accept().await;
-        (listener, accepted)
-    })
 }
 
 impl<D: Detector + Send + 'static> Stream for Incoming<D> {
     type Item = Result<Connection<D>, AcceptError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some(waiting) = &mut self.next else {
-            return Poll::Ready(None);
-        };
-        let (listener, accepted) = ready!(waiting.as_mut().poll(cx));
-        self.next = accepted.is_ok().then(|| next(listener));
-        Poll::Ready(match accepted {
-            Err(AcceptError::Stopped) => None,
-            accepted => Some(accepted),
-        })
+        self.turns.poll_next(cx)
     }
 }
 

@@ -59,15 +59,18 @@ impl Handle {
         self.peer
     }
 
-    /// The peer has said who it is: the connection leaves the listener's bounds on
-    /// unregistered ones, and its deadline is off. Returns `false` where it was
-    /// registered before, has ended, or never needed to be.
+    /// The peer is no stranger any more: the connection leaves the listener's bounds on
+    /// unregistered ones, and its deadline is off. The first byte that is read does it by
+    /// itself, [unless](crate::listener::Listener::register_explicitly) the listener
+    /// leaves it to this call. Returns `false` where it was registered before, has ended,
+    /// or never needed to be. A peer that has only closed its own direction can still be
+    /// registered.
     #[expect(
         clippy::must_use_candidate,
         reason = "registering is the point; the answer only says whether it was news"
     )]
     pub fn registered(&self) -> bool {
-        self.shared.cause().is_none() && self.shared.release()
+        self.shared.register()
     }
 
     /// Holds the detector: silence does not count until the returned value is

@@ -105,6 +105,13 @@ impl Shared {
         *lock(&self.registration) = Some(release);
     }
 
+    /// Registers, unless it has ended, and says whether that was news. A peer that has
+    /// closed its direction may still be answered.
+    pub(super) fn register(&self) -> bool {
+        let open = matches!(self.cause(), None | Some(Cause::PeerClosed));
+        open && self.decided().is_none() && self.release()
+    }
+
     /// Registers, or gives the place up: the release runs once.
     pub(super) fn release(&self) -> bool {
         let release = lock(&self.registration).take();

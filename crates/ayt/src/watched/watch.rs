@@ -123,7 +123,7 @@ impl<D: Detector> Watch<D> {
         self.stop_listening(now);
         if self.register_by.is_some() {
             if self.register_on_read {
-                self.shared.release();
+                self.shared.register();
             }
             self.check_registration(now);
         }

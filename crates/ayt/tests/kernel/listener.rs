@@ -11,10 +11,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::common::within;
 use crate::hosts::state;
 use crate::{Done, PATIENCE};
 
-/// Takes everybody, never registers anybody who does not say "me", and echoes.
+/// Takes everybody, and echoes.
 async fn serve(mut listener: Listener) -> AcceptError {
     loop {
         match listener.accept().await {
@@ -27,9 +28,6 @@ async fn serve(mut listener: Listener) -> AcceptError {
 async fn echo(mut stream: Connection) {
     let mut buffer = [0; 64];
     while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-        if &buffer[..length] == b"me" {
-            stream.handle().registered();
-        }
         if stream.write_all(&buffer[..length]).await.is_err() {
             return;
         }
@@ -140,12 +138,57 @@ async fn one_address_cannot_take_all_places() -> Done {
 }
 
 #[tokio::test]
-async fn a_slow_loris_is_ended_at_its_age() -> Done {
+async fn one_byte_registers_and_a_detector_ends_who_says_no_more() -> Done {
+    let mut listener = Listener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let age = Bounds::default().age;
+    let mut client = TcpStream::connect(address).await?;
+    let mut stream = listener.accept().await?;
+    assert_eq!(listener.stats().unregistered, 1);
+    client.write_all(b"x").await?;
+    assert_eq!(stream.read_u8().await?, b'x');
+    assert_eq!(listener.stats().unregistered, 0);
+    assert!(!stream.handle().registered(), "it is already");
+    // Nothing else holds it: neither the bounds nor their age.
+    tokio::time::pause();
+    assert!(timeout(age * 100, stream.read_u8()).await.is_err());
+    assert_eq!(stream.cause(), None);
+
+    // A detector does, in its own time.
+    tokio::time::resume();
+    let mut listener = listener.detector(move |_| within(age * 3));
+    let mut client = TcpStream::connect(address).await?;
+    let mut stream = listener.accept().await?;
+    client.write_all(b"x").await?;
+    assert_eq!(stream.read_u8().await?, b'x');
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let error = stream.read_u8().await.expect_err("silent");
+    assert_eq!(ayt::cause::find(&error), Some(Cause::HeartbeatMissed));
+    let late = begun.elapsed() - age * 3;
+    assert!(late < Duration::from_millis(10), "{late:?}");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_byte_that_nobody_reads_registers_nobody() -> Done {
+    let mut listener = Listener::bind("127.0.0.1:0").await?;
+    let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    client.write_all(b"x").await?;
+    let mut stream = listener.accept().await?;
+    assert_eq!(stream.handle().ended().await, Cause::NeverRegistered);
+    assert!(stream.read_u8().await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_slow_loris_is_ended_at_its_age_where_registering_is_explicit() -> Done {
     let bounds = Bounds {
         age: Duration::from_millis(300),
         ..Bounds::default()
     };
-    let mut listener = Listener::bind("127.0.0.1:0").await?.bounds(bounds);
+    let listener = Listener::bind("127.0.0.1:0").await?.bounds(bounds);
+    let mut listener = listener.register_explicitly();
     let mut client = TcpStream::connect(listener.local_addr()?).await?;
     let mut stream = listener.accept().await?;
     let handle = stream.handle();

@@ -46,8 +46,32 @@ fn serve<D: Detector + Send + 'static>(
 }
 
 #[tokio::test]
-async fn requests_are_served_and_the_handler_registers_its_connection() -> Done {
-    let (address, stopper, server) = serve(Listener::bind("127.0.0.1:0").await?)?;
+async fn a_connection_that_is_in_use_outlives_the_age_of_strangers() -> Done {
+    let (address, stopper, _server) = serve(Listener::bind("127.0.0.1:0").await?)?;
+    let mut silent = TcpStream::connect(address).await?;
+    let client = Client::builder(TokioExecutor::new()).build::<_, Empty<&[u8]>>(Connector::new());
+    let uri: http::Uri = format!("http://{address}/").parse()?;
+    let mut connections = Vec::new();
+    for _ in 0..2 {
+        let answer = client.get(uri.clone()).await?;
+        let handle = answer.extensions().get::<Handle>().ok_or("no handle")?;
+        connections.push(handle.clone());
+        answer.into_body().collect().await?;
+        tokio::time::pause();
+        tokio::time::advance(Bounds::default().age * 2).await;
+        tokio::time::resume();
+    }
+    assert!(connections.iter().all(|one| one.cause().is_none()));
+    assert_eq!(timeout(PATIENCE, silent.read(&mut [0; 8])).await??, 0);
+    let stats = stopper.stats();
+    assert_eq!((stats.accepted, stats.unregistered), (2, 0), "{stats:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_handler_registers_its_connection_where_that_is_explicit() -> Done {
+    let listener = Listener::bind("127.0.0.1:0").await?.register_explicitly();
+    let (address, stopper, server) = serve(listener)?;
     let client = Client::builder(TokioExecutor::new()).build::<_, Empty<&[u8]>>(Connector::new());
     let uri: http::Uri = format!("http://{address}/").parse()?;
     for news in [true, false] {
@@ -68,13 +92,13 @@ async fn requests_are_served_and_the_handler_registers_its_connection() -> Done 
 }
 
 #[tokio::test]
-async fn strangers_that_say_nothing_or_little_are_ended_at_their_age() -> Done {
+async fn strangers_that_say_nothing_or_too_little_to_register_are_ended_at_their_age() -> Done {
     let bounds = Bounds {
         age: SHORT,
         ..Bounds::default()
     };
     let listener = Listener::bind("127.0.0.1:0").await?.bounds(bounds);
-    let (address, stopper, _server) = serve(listener)?;
+    let (address, stopper, _server) = serve(listener.register_explicitly())?;
     let mut silent = TcpStream::connect(address).await?;
     let mut slow = TcpStream::connect(address).await?;
     let loris = async {
@@ -105,7 +129,7 @@ async fn a_client_that_is_silent_for_too_long_is_let_go() -> Done {
     let mut heard = String::new();
     timeout(PATIENCE, client.read_to_string(&mut heard)).await??;
     assert!(
-        heard.ends_with("hello 127.0.0.1, registered true"),
+        heard.ends_with("hello 127.0.0.1, registered false"),
         "{heard}"
     );
     assert_eq!(stopper.stats().accepted, 1);

@@ -26,9 +26,7 @@ async fn hello<B>(_request: Request<B>) -> Result<Response<Body>, Infallible> {
 
 #[tokio::test]
 async fn a_server_of_ones_own_serves_through_accept_io() -> Done {
-    let mut listener = Listener::bind("127.0.0.1:0")
-        .await?
-        .register_at_first_byte();
+    let mut listener = Listener::bind("127.0.0.1:0").await?;
     let (address, stopper) = (listener.local_addr()?, listener.stopper());
     let server = tokio::spawn(async move {
         while let Ok(io) = listener.accept_io().await {

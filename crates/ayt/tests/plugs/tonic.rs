@@ -19,7 +19,7 @@ use crate::{Done, PATIENCE, SHORT};
 
 #[tokio::test]
 async fn a_call_is_served_and_its_service_registers_the_connection() -> Done {
-    let listener = Listener::bind("127.0.0.1:0").await?;
+    let listener = Listener::bind("127.0.0.1:0").await?.register_explicitly();
     let (address, stopper) = (listener.local_addr()?, listener.stopper());
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter

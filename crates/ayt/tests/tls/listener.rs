@@ -60,9 +60,8 @@ async fn slow_handshakes_hold_up_nobody() {
     );
     assert!(accepted.connection().bytes_received() > 100, "below TLS");
     assert_eq!(accepted.certificates(), None);
-    assert_eq!(listener.stats().unregistered, 21);
-    assert!(accepted.handle().registered());
     assert_eq!(listener.stats().unregistered, 20);
+    assert!(!accepted.handle().registered(), "its first byte did");
 }
 
 #[tokio::test]
@@ -101,6 +100,58 @@ async fn handshakes_are_bounded_in_number_and_age() {
 }
 
 #[tokio::test]
+async fn the_first_byte_that_tls_carries_registers_and_no_byte_of_its_handshake() {
+    let authority = Authority::new();
+    let (mut listener, address) = listener(&authority, Bounds::default()).await;
+    // A byte of the handshake.
+    let mut stranger = TcpStream::connect(address).await.unwrap();
+    stranger.write_all(&[0x16]).await.unwrap();
+    // A handshake, and not a word.
+    let (accepted, silent) = tokio::join!(listener.accept(), connect(&authority, address));
+    let mut accepted = accepted.unwrap();
+    assert_eq!(listener.stats().unregistered, 2);
+    tokio::time::pause();
+    let error = accepted.read_u8().await.unwrap_err();
+    tokio::time::resume();
+    assert_eq!(ayt::cause::find(&error), Some(Cause::NeverRegistered));
+    drop((accepted, silent, stranger));
+    // A handshake, and a word: its age is nothing to it any more.
+    let (accepted, mut speaking) = tokio::join!(listener.accept(), connect(&authority, address));
+    let mut accepted = accepted.unwrap();
+    speaking.write_all(b"x").await.unwrap();
+    assert_eq!(accepted.read_u8().await.unwrap(), b'x');
+    tokio::time::pause();
+    let again = tokio::time::timeout(Bounds::default().age * 2, accepted.read_u8()).await;
+    tokio::time::resume();
+    assert!(again.is_err(), "{again:?}");
+    speaking.write_all(b"y").await.unwrap();
+    assert_eq!(accepted.read_u8().await.unwrap(), b'y');
+}
+
+#[tokio::test]
+async fn what_is_registered_explicitly_is_by_no_byte_and_not_by_taking_tls_out() {
+    let authority = Authority::new();
+    for explicit in [false, true] {
+        let mut listener = Listener::bind("127.0.0.1:0").await.unwrap();
+        if explicit {
+            listener = listener.register_explicitly();
+        }
+        let mut listener = listener.tls(authority.server());
+        let address = listener.local_addr().unwrap();
+        let (accepted, mut connected) =
+            tokio::join!(listener.accept(), connect(&authority, address));
+        // Nobody would see the first byte any more.
+        let mut inner = accepted.unwrap().into_inner();
+        assert_eq!(listener.stats().unregistered, usize::from(explicit));
+        connected.write_all(b"x").await.unwrap();
+        assert_eq!(inner.read_u8().await.unwrap(), b'x');
+        assert_eq!(listener.stats().unregistered, usize::from(explicit));
+        assert_eq!(inner.get_ref().0.handle().registered(), explicit);
+        assert_eq!(listener.stats().unregistered, 0);
+    }
+}
+
+#[tokio::test]
 async fn silence_is_found_below_tls_with_its_cause() {
     let authority = Authority::new();
     let listener = Listener::bind("127.0.0.1:0").await.unwrap();
@@ -116,7 +167,6 @@ async fn silence_is_found_below_tls_with_its_cause() {
 }
 
 async fn peer(ConnectInfo(connection): ConnectInfo<Handle>) -> String {
-    connection.registered();
     connection
         .peer()
         .map(|peer| peer.ip().to_string())
@@ -156,32 +206,22 @@ async fn axum_serves_over_it() {
 }
 
 #[tokio::test]
-async fn hyper_serves_over_it_and_the_handshake_registers() {
+async fn hyper_serves_over_it() {
     use http_body_util::Full;
     let authority = Authority::new();
-    let listener = Listener::bind("127.0.0.1:0").await.unwrap();
-    let mut listener = listener.register_at_first_byte().tls(authority.server());
-    let address = listener.local_addr().unwrap();
-    let stopper = listener.stopper();
+    let (mut listener, address) = listener(&authority, Bounds::default()).await;
     let serving = tokio::spawn(async move {
         let io = listener.accept_io().await.unwrap();
-        let registered = listener.stats().unregistered == 0;
         let answer = hyper::service::service_fn(|_| async {
             let body = Full::new(bytes::Bytes::from("hello"));
             Ok::<_, std::convert::Infallible>(http::Response::new(body))
         });
         let served = hyper::server::conn::http1::Builder::new();
         served.serve_connection(io, answer).await.unwrap();
-        registered
+        (listener.stats().unregistered, listener.stats().accepted)
     });
-    // A byte of TLS is not a registration yet.
-    let mut stranger = TcpStream::connect(address).await.unwrap();
-    stranger.write_all(&[0x16]).await.unwrap();
-    until(|| stopper.stats().unregistered == 1).await;
-    drop(stranger);
-    until(|| stopper.stats().unregistered == 0).await;
     assert!(request(&authority, address).await.ends_with("hello"));
-    assert!(serving.await.unwrap());
+    assert_eq!(serving.await.unwrap(), (0, 1));
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@
 mod common;
 
 mod authority;
+mod call;
 mod certificates;
+#[path = "../common/cut.rs"]
 mod cut;
 mod cuts;
 mod door;

@@ -119,10 +119,26 @@ pub enum ClientStep {
 
 /// One registration, from HELLO to WELCOME.
 ///
-/// [`Self::start`], send what it gives, then [`Self::on_frame`] for each frame that
-/// comes. Call [`Self::poll`] at [`Self::next_deadline`]. After an error send
-/// [`ClientError::bye`] and close. Bytes that are no frame are told by the decoder:
-/// send BYE with [`FrameError::reason`](crate::session::codec::FrameError::reason).
+/// # How to call it
+///
+/// 1. [`Self::start`] when the connection stands (over TLS: after its handshake), and
+///    send the HELLO it gives.
+/// 2. [`Self::on_frame`] for each frame that comes, in order. Two come, CHALLENGE and
+///    WELCOME, or REFUSE in place of either; do what [`ClientStep`] says.
+/// 3. [`Self::poll`] at [`Self::next_deadline`], which never moves. It counts from
+///    `start`; where a TLS handshake came before, the caller bounds both together.
+/// 4. After an error of any call send [`ClientError::bye`], if it gives one, and close. Bytes that are no
+///    frame are told by the decoder: send BYE with
+///    [`FrameError::reason`](crate::session::codec::FrameError::reason), and close. At
+///    the end of the stream, or where it fails, close.
+///
+/// After [`ClientStep::Registered`], [`ClientStep::Refused`] or an error it is over, and
+/// is dropped. Registered, the connection is a
+/// [`Link`](crate::session::link::Link)'s, or a
+/// [spare's](crate::session::spare::Client); bytes that the decoder holds already are the
+/// first of it.
+///
+/// Times are offsets from one origin and never go backwards.
 #[derive(Debug)]
 pub struct Client {
     hello: Hello,

@@ -17,9 +17,36 @@ use crate::session::proof::{Key, Transcript};
 
 /// One registration, from the accepted connection to WELCOME or REFUSE.
 ///
-/// [`Self::on_frame`] for each frame that comes; every step that asks for something is
-/// answered by the call it names. Call [`Self::poll`] at [`Self::next_deadline`].
-/// Bytes that are no frame: [`Self::on_malformed`]. After a refusal, close.
+/// # How to call it
+///
+/// 1. [`Self::accept`] when a connection has come: over TLS before its handshake, whose
+///    time counts.
+/// 2. [`Self::on_frame`] for each frame that comes, in order;
+///    [`Self::on_malformed`] where the bytes are no frame. At the end of the stream, or
+///    where it fails, drop it.
+/// 3. Do what [`ServerStep`] says, and answer a question by the call it names:
+///
+///    | step | what to do |
+///    |---|---|
+///    | [`Challenge`](ServerStep::Challenge) | send it; the next frame is PROOF |
+///    | [`FindKey`](ServerStep::FindKey) | [`Self::key`] |
+///    | [`CheckCertificate`](ServerStep::CheckCertificate) | [`Self::certificate`] |
+///    | [`FindSession`](ServerStep::FindSession) | [`Self::session`] |
+///    | [`Decide`](ServerStep::Decide) | [`Self::admit`] or [`Self::refuse`] |
+///    | [`Registered`](ServerStep::Registered) | send it: the connection is a [`Link`](crate::session::link::Link)'s now, or a [spare's](crate::session::spare::Server) |
+///    | [`Refused`](ServerStep::Refused) | send it, and close |
+///    | [`Gone`](ServerStep::Gone) | close |
+///
+///    An answer may take its time, within the deadline. Who reads on meanwhile learns of a
+///    client that gives up; one that says anything else is refused.
+/// 4. [`Self::poll`] at [`Self::next_deadline`], which never moves, also while an answer
+///    is awaited: send what it gives, and close.
+/// 5. [`Self::refuse`] at any time.
+///
+/// After `Registered`, `Refused` or `Gone` it is over. A call that was not asked for is
+/// [`Misuse`], a mistake of the caller's, and does nothing.
+///
+/// Times are offsets from one origin and never go backwards.
 ///
 /// The method belongs to the server, not to the identity; CHALLENGE and the work up to
 /// the refusal are the same whether the identity exists or not.

@@ -1,6 +1,6 @@
 //! One connection over TLS.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use crate::listener::Connection;
+use crate::through::write_through;
 use crate::tls::rustls::{ServerConnection, pki_types::CertificateDer};
 use crate::watched::{Handle, Never};
 
@@ -20,11 +21,13 @@ use crate::watched::{Handle, Never};
 #[derive(Debug)]
 pub struct TlsConnection<D = Never> {
     io: TlsStream<Connection<D>>,
+    /// The next byte registers it.
+    at_first_byte: bool,
 }
 
 impl<D> TlsConnection<D> {
-    pub(super) const fn new(io: TlsStream<Connection<D>>) -> Self {
-        Self { io }
+    pub(super) const fn new(io: TlsStream<Connection<D>>, at_first_byte: bool) -> Self {
+        Self { io, at_first_byte }
     }
 
     /// The handle, for those who may end it, register it or hold its detector.
@@ -59,9 +62,14 @@ impl<D> TlsConnection<D> {
         self.connection().peer_addr()
     }
 
-    /// The stream of tokio-rustls.
+    /// The stream of tokio-rustls. Where the first byte was still to register the
+    /// connection it is registered by this: nobody would see that byte. After
+    /// [`register_explicitly`](crate::listener::Listener::register_explicitly) it is not.
     #[must_use]
     pub fn into_inner(self) -> TlsStream<Connection<D>> {
+        if self.at_first_byte {
+            self.handle().registered();
+        }
         self.io
     }
 }
@@ -72,36 +80,16 @@ impl<D: Detector> AsyncRead for TlsConnection<D> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.io).poll_read(cx, buffer);
+        if self.at_first_byte && buffer.filled().len() > before {
+            self.at_first_byte = false;
+            self.handle().registered();
+        }
+        polled
     }
 }
 
 impl<D: Detector> AsyncWrite for TlsConnection<D> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        true
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
+    write_through!(io);
 }

@@ -35,8 +35,8 @@ const LINGER: Duration = Duration::from_secs(1);
 pub struct TlsListener<D = Never> {
     listener: Listener<D>,
     acceptor: TlsAcceptor,
-    /// The handshake registers a connection.
-    registers: bool,
+    /// The first byte that TLS carries registers a connection.
+    at_first_byte: bool,
     /// Dropped with the listener: each closes its connection then.
     handshakes: JoinSet<Option<TlsConnection<D>>>,
     failed: Arc<AtomicU64>,
@@ -51,30 +51,35 @@ impl<D: Detector + Send + 'static> Listener<D> {
     /// # async fn f(config: std::sync::Arc<ServerConfig>) -> Result<(), Box<dyn std::error::Error>> {
     /// let mut listener = Listener::bind("127.0.0.1:7443").await?.tls(config);
     /// while let Ok(stream) = listener.accept().await {
-    ///     stream.handle().registered();
-    ///     // Read and write.
+    ///     tokio::spawn(async move {
+    ///         // Read and write.
+    /// #       drop(stream);
+    ///     });
     /// }
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// Handshakes run beside accepting, each in a task of its own: one that is slow
-    /// holds up nobody. Until it is over, a connection is unregistered as it is until
-    /// its owner says so: it counts for [`Bounds`](super::Bounds) and ends when their
-    /// age is over.
+    /// holds up nobody.
     ///
-    /// With [`register_at_first_byte`](Self::register_at_first_byte), which would mean
-    /// the first byte of the handshake here, the end of the handshake registers.
+    /// A connection is registered by the first byte of the application that is read, of
+    /// what TLS carries: not by the handshake, which any stranger can do. Until then it
+    /// counts for [`Bounds`](super::Bounds), and ends when their age, from accepting, is
+    /// over. Where the handshake says who it is, by a client certificate, register it at
+    /// once by its [handle](TlsConnection::handle). After
+    /// [`register_explicitly`](Self::register_explicitly) only that registers.
     ///
     /// The configuration is taken as it is: ALPN (`h2`, `http/1.1`), tickets and early
     /// data are the program's to say. Early data is not read.
     #[must_use]
     pub fn tls(mut self, config: Arc<ServerConfig>) -> TlsListener<D> {
-        let registers = std::mem::take(&mut self.at_first_byte);
+        // Below TLS the first byte would be one of the handshake.
+        let at_first_byte = std::mem::take(&mut self.at_first_byte);
         TlsListener {
             listener: self,
             acceptor: config.into(),
-            registers,
+            at_first_byte,
             handshakes: JoinSet::new(),
             failed: Arc::default(),
         }
@@ -103,7 +108,7 @@ impl<D: Detector + Send + 'static> TlsListener<D> {
                     let shaking = shake(
                         self.acceptor.clone(),
                         accepted?,
-                        self.registers,
+                        self.at_first_byte,
                         Arc::clone(&self.failed),
                     );
                     self.handshakes.spawn(shaking);
@@ -144,19 +149,13 @@ impl<D: Detector + Send + 'static> TlsListener<D> {
 async fn shake<D: Detector>(
     acceptor: TlsAcceptor,
     connection: Connection<D>,
-    registers: bool,
+    at_first_byte: bool,
     failed: Arc<AtomicU64>,
 ) -> Option<TlsConnection<D>> {
-    let handle = connection.handle();
     // The connection ends by itself when its age is over.
     let shaken = Box::pin(acceptor.accept(connection).into_fallible()).await;
     match shaken {
-        Ok(io) => {
-            if registers {
-                handle.registered();
-            }
-            Some(TlsConnection::new(io))
-        }
+        Ok(io) => Some(TlsConnection::new(io, at_first_byte)),
         Err((error, connection)) => {
             failed.fetch_add(1, Relaxed);
             trace::no_tls(connection.peer_addr(), &TlsError::of(error));

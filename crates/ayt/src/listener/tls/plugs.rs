@@ -2,15 +2,15 @@
 
 #[cfg(feature = "axum")]
 mod in_axum {
-    use std::future::pending;
     use std::io;
-    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+    use std::net::SocketAddr;
 
     use ::axum::extract::connect_info::Connected;
     use ::axum::serve::{IncomingStream, Listener as AxumListener};
     use ayt_core::detectors::Detector;
 
     use super::super::{TlsConnection, TlsListener};
+    use crate::listener::axum::for_ever;
     use crate::watched::Handle;
 
     /// In `axum::serve`, as the plain one: stop it by
@@ -20,15 +20,7 @@ mod in_axum {
         type Addr = SocketAddr;
 
         async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-            // A connection that was reset in the meantime has no address any more.
-            const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
-            match TlsListener::accept(self).await {
-                Ok(connection) => {
-                    let peer = connection.peer_addr().unwrap_or(UNKNOWN);
-                    (connection, peer)
-                }
-                Err(_) => pending().await,
-            }
+            for_ever(TlsListener::accept(self), TlsConnection::peer_addr).await
         }
 
         fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -70,7 +62,7 @@ mod in_tonic {
     use std::fmt;
     use std::pin::Pin;
     use std::sync::Arc;
-    use std::task::{Context, Poll, ready};
+    use std::task::{Context, Poll};
 
     use ::tonic::transport::server::{Connected, TcpConnectInfo};
     use ayt_core::detectors::Detector;
@@ -78,17 +70,23 @@ mod in_tonic {
 
     use super::super::{TlsConnection, TlsListener};
     use crate::listener::AcceptError;
+    use crate::listener::tonic::{Accepts, Turns};
     use crate::tls::rustls::pki_types::CertificateDer;
     use crate::watched::Handle;
-
-    type Accepted<D> = Result<TlsConnection<D>, AcceptError>;
-    type Next<D> = Pin<Box<dyn Future<Output = (TlsListener<D>, Accepted<D>)> + Send>>;
 
     /// A listener's connections over TLS as a stream; see
     /// [`Incoming`](crate::listener::Incoming). tonic speaks HTTP/2: `h2` belongs in
     /// the configuration's `alpn_protocols`.
     pub struct TlsIncoming<D> {
-        next: Option<Next<D>>,
+        turns: Turns<TlsListener<D>, TlsConnection<D>>,
+    }
+
+    impl<D: Detector + Send + 'static> Accepts for TlsListener<D> {
+        type Connection = TlsConnection<D>;
+
+        async fn next(&mut self) -> Result<TlsConnection<D>, AcceptError> {
+            self.accept().await
+        }
     }
 
     impl<D: Detector + Send + 'static> TlsListener<D> {
@@ -96,31 +94,16 @@ mod in_tonic {
         #[must_use]
         pub fn incoming(self) -> TlsIncoming<D> {
             TlsIncoming {
-                next: Some(next(self)),
+                turns: Turns::of(self),
             }
         }
     }
 
-    fn next<D: Detector + Send + 'static>(mut listener: TlsListener<D>) -> Next<D> {
-        Box::pin(async move {
-            let accepted = listener.accept().await;
-            (listener, accepted)
-        })
-    }
-
     impl<D: Detector + Send + 'static> Stream for TlsIncoming<D> {
-        type Item = Accepted<D>;
+        type Item = Result<TlsConnection<D>, AcceptError>;
 
         fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            let Some(waiting) = &mut self.next else {
-                return Poll::Ready(None);
-            };
-            let (listener, accepted) = ready!(waiting.as_mut().poll(cx));
-            self.next = accepted.is_ok().then(|| next(listener));
-            Poll::Ready(match accepted {
-                Err(AcceptError::Stopped) => None,
-                accepted => Some(accepted),
-            })
+            self.turns.poll_next(cx)
         }
     }
 

@@ -148,14 +148,16 @@ impl Task {
                 return Ok(wait);
             }
         }
-        let (text, cause) = match loss {
-            Loss::Ended(end) => (end.text.clone(), end.cause),
-            Loss::Refused(refuse) => (refuse.text.clone(), Cause::NeverRegistered),
-            _ => (String::new(), Cause::NeverRegistered),
-        };
         let stopped = match (stop, lost) {
             (Stop::Done, Lost::Ended) => Stopped::Closed,
             _ => Stopped::Server(stop),
+        };
+        let (text, cause) = match loss {
+            // What this side's BYE said is what the numbers tell.
+            Loss::Ended(end) if stopped == Stopped::Closed => (String::new(), end.cause),
+            Loss::Ended(end) => (end.text.clone(), end.cause),
+            Loss::Refused(refuse) => (refuse.text.clone(), Cause::NeverRegistered),
+            _ => (String::new(), Cause::NeverRegistered),
         };
         let over = match loss {
             Loss::Ended(end) if end.fate == Fate::Ends => Some(end),

@@ -130,6 +130,10 @@ impl fmt::Display for Ended {
             1 => f.write_str("; one message was not acknowledged")?,
             open => write!(f, "; {open} messages were not acknowledged")?,
         }
+        // Closing waits for what is open, for its time.
+        if self.stopped == Stopped::Closed && self.numbers.unacknowledged() > 0 {
+            f.write_str(" in time")?;
+        }
         match self.missing {
             0 => Ok(()),
             1 => f.write_str("; one message of the server's never came"),
@@ -164,4 +168,55 @@ impl Undelivered {
 /// What a server that is doubted is taken to have said instead of "never".
 pub(super) fn longest_wait(cap: Duration) -> Retry {
     Retry::After(u32::try_from(cap.as_millis()).unwrap_or(u32::MAX - 1))
+}
+
+#[cfg(test)]
+#[cfg(not(ayt_explore))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_is_one_sentence() {
+        let ended = |stopped, text: &str, open: u64, missing| {
+            let ended = Ended {
+                stopped,
+                text: text.to_owned(),
+                missing,
+                numbers: Numbers {
+                    accepted: 5 + open,
+                    sent: 5 + open,
+                    acknowledged: 5,
+                    ..Numbers::default()
+                },
+            };
+            ended.to_string()
+        };
+        let done = Stopped::Server(Stop::Done);
+        for (sentence, expected) in [
+            (ended(Stopped::Closed, "", 0, 0), "this program closed it"),
+            (
+                ended(Stopped::Closed, "", 1, 0),
+                "this program closed it; one message was not acknowledged in time",
+            ),
+            (
+                ended(Stopped::Closed, "", 3, 0),
+                "this program closed it; 3 messages were not acknowledged in time",
+            ),
+            (
+                ended(Stopped::Aborted, "", 3, 0),
+                "this program broke it off; 3 messages were not acknowledged",
+            ),
+            (
+                ended(done, "bye\n", 0, 2),
+                "the session is over (bye\\n); 2 messages of the server's never came",
+            ),
+            (
+                ended(done, "", 1, 1),
+                "the session is over; one message was not acknowledged; one message of the \
+                 server's never came",
+            ),
+        ] {
+            assert_eq!(sentence, expected);
+        }
+    }
 }

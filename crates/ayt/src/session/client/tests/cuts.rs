@@ -2,33 +2,15 @@
 
 use ayt_core::session::registry::Held as _;
 
+use super::cut::Dice;
 use super::server::Plan;
 use super::*;
 use crate::session::driver::{Core, HeldCore};
 
 const CUTS: usize = 1_000;
 
-/// SplitMix64.
-pub(super) struct Dice(pub(super) u64);
-
-impl Dice {
-    pub(super) fn roll(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % below as u64) as usize
-    }
-
-    /// Breaks in one of four places: near the beginning, where the handshake is, or
-    /// anywhere.
-    pub(super) fn bytes(&mut self) -> [usize; 4] {
-        let mut bytes = [usize::MAX; 4];
-        let most = [120, 400, 4_000, 60_000][self.roll(4)];
-        bytes[self.roll(4)] = self.roll(most);
-        bytes
-    }
-}
+/// Near the beginning, where the handshake is, or anywhere.
+pub(super) const PLACES: [usize; 4] = [120, 400, 4_000, 60_000];
 
 /// The n-th message of a direction: its number, and a length that follows from it.
 pub(super) fn message(n: u64, salt: u64) -> Bytes {
@@ -41,7 +23,7 @@ pub(super) fn message(n: u64, salt: u64) -> Bytes {
 async fn transfer(seed: u64, cuts: usize) -> usize {
     let server = Server::new();
     let mut dice = Dice(seed);
-    server.plan((0..cuts).map(|_| Plan::Cut(dice.bytes())));
+    server.plan((0..cuts).map(|_| Plan::Cut(dice.bytes(PLACES))));
     let client = builder(&server, seed)
         .pace(MS(10), MS(10))
         .replay_bound(64 * 1024)

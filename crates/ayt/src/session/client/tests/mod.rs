@@ -1,5 +1,6 @@
 mod cancel;
 mod coming_back;
+#[path = "../../../../tests/common/cut.rs"]
 mod cut;
 mod cuts;
 mod doubt;

@@ -9,8 +9,8 @@ use ayt_core::session::reconnect::Stop;
 use tokio::io::duplex;
 
 use super::super::Stopped;
-use super::cut::Cut;
-use super::cuts::{Dice, message};
+use super::cut::{Cut, Dice};
+use super::cuts::{PLACES, message};
 use super::*;
 use crate::session::server;
 
@@ -30,7 +30,7 @@ fn joined(server: &Arc<server::Server>, seed: u64, cuts: usize) -> (Builder, Arc
         .pace(MS(10), MS(10))
         .connector(move || {
             let [a, b, c, d] = if count.fetch_add(1, Ordering::Relaxed) < cuts {
-                dice.lock().unwrap().bytes()
+                dice.lock().unwrap().bytes(PLACES)
             } else {
                 [usize::MAX; 4]
             };

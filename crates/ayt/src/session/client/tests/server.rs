@@ -171,10 +171,11 @@ impl Server {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         let (near, far) = duplex(16 * 1024);
-        let (near, far) = match plan {
-            Plan::Cut([a, b, c, d]) => (Cut::new(near, a, b), Cut::new(far, c, d)),
-            _ => (Cut::never(near), Cut::never(far)),
+        let [a, b, c, d] = match plan {
+            Plan::Cut(bytes) => bytes,
+            _ => [usize::MAX; 4],
         };
+        let (near, far) = (Cut::new(near, a, b), Cut::new(far, c, d));
         let server = self.clone();
         tokio::spawn(async move {
             // A connection that breaks is what these tests are about.

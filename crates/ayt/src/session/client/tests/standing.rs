@@ -58,6 +58,14 @@ async fn closing_is_bounded_when_nobody_acknowledges() {
     let undelivered = client.take_undelivered();
     assert_eq!(undelivered[0].messages, ["never taken"]);
     assert_eq!((undelivered[0].first, undelivered[0].sent), (1, 1));
+    assert_eq!(
+        story(&client).await,
+        [
+            "connecting",
+            "connected",
+            "stopped: this program closed it; one message was not acknowledged in time"
+        ]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,25 @@
-//! A transport that breaks, and one that is slow.
+//! A transport that breaks after so many bytes, and dice that say after how many.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+
+/// Breaks, in the midst of whatever goes over it, after so many bytes in one of
+/// both directions.
+pub(crate) struct Cut {
+    io: DuplexStream,
+    reads: usize,
+    writes: usize,
+}
+
+impl Cut {
+    /// With [`usize::MAX`] it never does.
+    pub(crate) const fn new(io: DuplexStream, reads: usize, writes: usize) -> Self {
+        Self { io, reads, writes }
+    }
+}
 
 /// SplitMix64.
 pub(crate) struct Dice(pub(crate) u64);
@@ -18,27 +33,13 @@ impl Dice {
         ((z ^ (z >> 31)) % below as u64) as usize
     }
 
-    /// Bytes of TLS until one of four directions breaks: in its handshake (some 1,500
-    /// bytes), in the registration after it, or anywhere.
-    pub(crate) fn bytes(&mut self) -> [usize; 4] {
+    /// Bytes until one of four directions, two ends with two each, breaks: below one of
+    /// these numbers.
+    pub(crate) fn bytes(&mut self, places: [usize; 4]) -> [usize; 4] {
         let mut bytes = [usize::MAX; 4];
-        let most = [800, 2_500, 10_000, 60_000][self.roll(4)];
+        let most = places[self.roll(4)];
         bytes[self.roll(4)] = self.roll(most);
         bytes
-    }
-}
-
-/// Breaks, in the midst of whatever goes over it, after so many bytes in one of both
-/// directions.
-pub(crate) struct Cut {
-    io: DuplexStream,
-    reads: usize,
-    writes: usize,
-}
-
-impl Cut {
-    pub(crate) const fn new(io: DuplexStream, reads: usize, writes: usize) -> Self {
-        Self { io, reads, writes }
     }
 }
 
@@ -55,11 +56,13 @@ impl AsyncRead for Cut {
         if self.reads == 0 {
             return broken();
         }
-        let mut part = vec![0; self.reads.min(buffer.remaining())];
-        let mut part = ReadBuf::new(&mut part);
+        let mut part = buffer.take(self.reads);
         let polled = Pin::new(&mut self.io).poll_read(cx, &mut part);
-        buffer.put_slice(part.filled());
-        self.reads -= part.filled().len();
+        let read = part.filled().len();
+        // `part` has initialized what it filled, and is the front of `buffer`.
+        let bytes = part.filled().to_vec();
+        buffer.put_slice(&bytes);
+        self.reads -= read;
         polled
     }
 }
