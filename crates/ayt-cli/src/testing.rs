@@ -11,7 +11,7 @@ use ayt_core::keepalive::Keepalive;
 use ayt_core::tcp_state::TcpState;
 use ayt_core::verdict::{Suspicion, Verdict};
 use ayt_guard::arm::Armed;
-use ayt_guard::probe::{Answer, Engine};
+use ayt_guard::probe::{Answer, Choice, Engine};
 use ayt_guard::reap::{Outcome, Reaped};
 
 /// A name that would clear the screen, ring, and turn the line around.
@@ -226,6 +226,12 @@ pub(crate) fn answers() -> Vec<(usize, Answer)> {
             cookie: Cookie(0x1001 + at as u64),
             verdict,
             engine,
+            choice: Choice {
+                engine,
+                passed_over: Vec::new(),
+            },
+            numbers: None,
+            account: None,
             asks,
             pinned: Vec::new(),
             probes_raised: 0,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ayt_core::facts::{HostFacts, Socket};
 use ayt_core::verdict::Verdict;
-use ayt_guard::probe::Answer;
+use ayt_guard::probe::{Answer, Numbers};
 
 use super::table::{self, Align, Column, Cut};
 use super::{cells, notes, number, style};
@@ -54,6 +54,7 @@ pub(crate) fn write<W: Write>(
         _ => None,
     });
     notes::reasons(out, page, "unknown", unknown)?;
+    guesses(out, page, answers)?;
     left_behind(out, page, answers)
 }
 
@@ -120,6 +121,23 @@ pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
         }
     }
     text
+}
+
+/// What was left unsaid of those asked by guesses.
+fn guesses<W: Write>(out: &mut W, page: Page, answers: &[(&Socket, &Answer)]) -> io::Result<()> {
+    let only_guessed = |(_, answer): &&(&Socket, &Answer)| {
+        answer.numbers == Some(Numbers::Guessed) && matches!(answer.verdict, Verdict::Suspect(_))
+    };
+    let count = answers.iter().filter(only_guessed).count();
+    if count == 0 {
+        return Ok(());
+    }
+    let text = format!(
+        "{} silent to guesses: their sequence numbers could not be learnt from this host's \
+         kernel, and a firewall or NAT that tracks connections lets no guess pass",
+        number::count(count as u64)
+    );
+    notes::item(out, page, &text)
 }
 
 fn left_behind<W: Write>(
