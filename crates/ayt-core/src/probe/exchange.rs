@@ -8,9 +8,10 @@
 //! 3.10.7.4), and goes out to the peer for all to see. An ask with those numbers
 //! is what the kernel's own keepalive would send: firewalls with connection
 //! tracking let it pass, NATs translate it, and whoever answers means this
-//! connection. Where nothing can be learnt the numbers are guessed. Then only an
-//! acknowledgement says something: a firewall may have eaten the guess, and a
-//! NAT may have let it pass untranslated, to somebody who answers RST.
+//! connection. Where nothing can be learnt the numbers are guessed, four ways at
+//! once ([`Exchange::beside`]). Then only an acknowledgement says something: a
+//! firewall may have eaten the guesses, and a NAT may have let some of them pass
+//! untranslated, to somebody who answers RST.
 
 use std::time::Duration;
 
@@ -19,6 +20,10 @@ use super::segment::{Flags, Segment};
 /// What this side may have sent beyond the last segment of it that was seen: an
 /// answer acknowledges no more than that.
 const UNSEEN: u32 = 1 << 16;
+
+/// Half of all numbers: of a number and the one so far from it, one lies behind
+/// any third and one before it (RFC 9293 3.4).
+const HALF: u32 = 1 << 31;
 
 /// How the connection's own kernel is made to show its numbers. None of them can
 /// be taken for data or an acknowledgement, whatever its numbers.
@@ -147,11 +152,31 @@ impl Exchange {
     #[must_use]
     pub fn is_ask(&self, segment: &Segment) -> bool {
         self.asked.is_some_and(|asked| {
-            segment.seq == asked.segment.seq
-                && segment.ack == asked.segment.ack
+            let known = match asked.numbers {
+                Numbers::Learnt => u32::MAX,
+                // All four of them.
+                Numbers::Guessed => !HALF,
+            };
+            let same = |one: u32, other: u32| (one ^ other) & known == 0;
+            same(segment.seq, asked.segment.seq)
+                && same(segment.ack, asked.segment.ack)
                 && segment.timestamps == asked.segment.timestamps
                 && segment.payload == 0
         })
+    }
+
+    /// The guesses to be sent beside this one. Of the four, the numbers of one lie
+    /// behind the connection's in both directions: that one Linux' connection
+    /// tracking takes for a late segment of the connection, lets it pass and
+    /// translates it (`tcp_in_window`, `nf_conntrack_proto_tcp.c`; measured on
+    /// 6.18), whatever it makes of the others.
+    #[must_use]
+    pub const fn beside(guess: &Segment) -> [Segment; 3] {
+        [
+            moved(guess, HALF, 0),
+            moved(guess, 0, HALF),
+            moved(guess, HALF, HALF),
+        ]
     }
 
     /// Numbers have been learnt since [`Self::learn_anew`].
@@ -245,6 +270,15 @@ impl Exchange {
         Reply::Alive {
             rtt: asked.at.map(|asked_at| at.saturating_sub(asked_at)),
         }
+    }
+}
+
+/// A guess in another part of the numbers' circle.
+const fn moved(guess: &Segment, seq: u32, ack: u32) -> Segment {
+    Segment {
+        seq: guess.seq ^ seq,
+        ack: guess.ack ^ ack,
+        ..*guess
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Target {
     segs_in: Option<u32>,
     /// The moment the peer was last heard before the first ask, as seen then.
     heard_at: i128,
+    /// The moment anything was last heard, as seen at the look.
+    quiet_since: i128,
     started: Option<Duration>,
     asked: u32,
     latest_ask: Duration,
@@ -78,6 +80,7 @@ impl Target {
             last_ask_at: patience - wait,
             segs_in: before.segs_in,
             heard_at: moment(now, before.last_ack_recv_ms),
+            quiet_since: moment(now, before.heard_ms()),
             started: None,
             asked: 0,
             latest_ask: Duration::ZERO,
@@ -196,13 +199,15 @@ impl Target {
         }
     }
 
-    /// TCP's account before the first ask: whether the peer was heard since the
+    /// TCP's account before the first ask, as read at `now`: whether the peer was heard since the
     /// look, and within the last second. Then nobody needs to ask.
-    pub fn heard_unasked(&mut self, info: &TcpInfo) -> bool {
+    pub fn heard_unasked(&mut self, now: Duration, info: &TcpInfo) -> bool {
         const RECENT_MS: u32 = 1_000;
         let heard = self.asked == 0
             && self.verdict.is_none()
             && info.heard_ms() <= RECENT_MS
+            // Not only counted, as another ayt's own segments are.
+            && moment(now, info.heard_ms()) > self.quiet_since + TICK_MS
             && matches!((self.segs_in, info.segs_in), (Some(a), Some(b)) if a != b);
         if heard {
             self.decide(Verdict::Alive { rtt: None });

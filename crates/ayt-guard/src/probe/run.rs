@@ -60,7 +60,8 @@ pub(super) struct Item<'f> {
     pub(super) not_before: Duration,
     /// Its idle time was set and put back: it follows the sysctl no more.
     pub(super) pinned: bool,
-    /// How often the kernel's timer was made due and did not fire.
+    /// How often the kernel's timer was made due and did not fire, or numbers
+    /// could not be learnt.
     pub(super) unsent: u8,
     /// What was seen right after the ask, and when: told to the machine once it
     /// is known which RSTs have come.

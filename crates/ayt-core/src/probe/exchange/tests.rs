@@ -94,6 +94,31 @@ fn a_reset_counts_where_it_answers_learnt_numbers_and_never_to_a_guess() {
     assert_eq!(answer, Reply::Alive { rtt: None });
 }
 
+/// Connection tracking as far as it judges segments without data: its bounds for
+/// sequence and acknowledgement number (`tcp_in_window`).
+fn is_late(segment: &Segment, snd_nxt: u32, rcv_nxt: u32) -> bool {
+    let behind = |number: u32, other: u32| (number.wrapping_sub(other) as i32) <= 0;
+    behind(segment.seq, snd_nxt) && behind(segment.ack, rcv_nxt)
+}
+
+proptest! {
+    #[test]
+    fn of_four_guesses_one_is_late_in_both_directions(
+        chance in any::<u128>(),
+        snd_nxt in any::<u32>(),
+        rcv_nxt in any::<u32>(),
+    ) {
+        let mut exchange = Exchange::new(chance);
+        let (guess, numbers) = exchange.ask(0);
+        prop_assert_eq!(numbers, Numbers::Guessed);
+        let [a, b, c] = Exchange::beside(&guess);
+        let all = [guess, a, b, c];
+        let late = all.iter().filter(|one| is_late(one, snd_nxt, rcv_nxt)).count();
+        prop_assert!(late >= 1);
+        prop_assert!(all.iter().all(|one| exchange.is_ask(one)));
+    }
+}
+
 #[test]
 fn what_ayt_or_another_ayt_made_is_no_answer() {
     let mut exchange = Exchange::new(0xfeed_beef_dead_cafe_0bad_f00d_1234_5678);

@@ -217,12 +217,17 @@ fn what_came_between_the_look_and_the_ask_is_no_answer() {
 
 #[test]
 fn who_was_heard_within_a_second_and_since_the_look_need_not_be_asked() {
-    assert!(fresh(None).heard_unasked(&info(11, 300)));
-    assert!(!fresh(None).heard_unasked(&info(11, 1_300)));
-    assert!(!fresh(None).heard_unasked(&info(10, 300)));
+    assert!(fresh(None).heard_unasked(T(2_000), &info(11, 300)));
+    assert!(!fresh(None).heard_unasked(T(2_000), &info(11, 1_300)));
+    assert!(!fresh(None).heard_unasked(T(2_000), &info(10, 300)));
+    // One more segment than at the look, but nothing is younger for it: another
+    // ayt's knock.
+    let mut young = Target::new(T(0), &info(10, 100), None);
+    assert!(!young.heard_unasked(T(200), &info(11, 300)));
+    assert!(young.heard_unasked(T(200), &info(11, 100)));
     let mut asked = fresh(None);
     asked.on_asked(T(0), &info(10, 60_000));
-    assert!(!asked.heard_unasked(&info(11, 300)));
+    assert!(!asked.heard_unasked(T(2_000), &info(11, 300)));
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn one(
         }
         Asked::TooFresh(state, info) => {
             item.machine.on_info(at, state, &info);
-            item.machine.heard_unasked(&info);
+            item.machine.heard_unasked(at, &info);
             item.not_before = at + keepalive_ready_in(&info);
         }
         // Once more, with the journal.
@@ -102,7 +102,7 @@ fn one(
         Asked::Unsafe(_, TcpState::Closed, _) => item.found_closed(),
         Asked::Unsafe(refusal, state, info) => {
             item.machine.on_info(at, state, &info);
-            item.machine.heard_unasked(&info);
+            item.machine.heard_unasked(at, &info);
             (item.ready.state, item.ready.info) = (state, info);
             // The asks made so far were the kernel's: the rest must be, too.
             let first = item.machine.asks() == 0 && item.machine.verdict().is_none();

@@ -10,8 +10,8 @@ use ayt_core::fact::Why;
 use ayt_core::facts::{Cookie, NsId, TcpInfo};
 use ayt_core::probe::engine::repair_ready_in;
 use ayt_core::probe::{Exchange, Knock, Numbers};
-use ayt_sys::SysError;
 use ayt_sys::wire::segment::Ask;
+use ayt_sys::{RawSockets, SysError};
 
 use super::super::raw::{Raw, four_tuple};
 use super::super::run::Item;
@@ -26,6 +26,16 @@ const BATCH: usize = 256;
 /// How long a kernel that was knocked at may take to answer. It does so before
 /// the knock's call returns, unless its owner is just using the socket.
 const LEARN: Duration = Duration::from_millis(2);
+
+/// When numbers are tried to be learnt again: a kernel that has just answered
+/// somebody else's knock is mute for half a second.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// How often.
+const TRIES: u8 = 20;
+
+/// A connection on which no data went for so long is asked by a guess.
+const AT_REST: Duration = Duration::from_secs(1);
 
 /// Asks items.
 pub(super) fn ask(asking: &mut Asking<'_>, items: &mut [Item<'_>], due: &[usize]) {
@@ -102,7 +112,7 @@ fn look(item: &mut Item<'_>, at: usize, row: Row, now: Duration) -> Option<Due> 
             item.ready.state = state;
             if let Some(tcp) = tcp {
                 item.ready.info = tcp;
-                if item.machine.heard_unasked(&tcp) {
+                if item.machine.heard_unasked(now, &tcp) {
                     return None;
                 }
                 let wait = repair_ready_in(&tcp);
@@ -178,13 +188,23 @@ fn one(raw: &mut Raw, item: &mut Item<'_>, due: &Due, clock: &Clock) {
     };
     // A guess that hit both windows could pass for an acknowledgement of data;
     // where none is under way there is none to be taken for acknowledged.
-    let busy = |tcp: TcpInfo| tcp.unacked > 0 || tcp.idle_ms() < 1_000;
-    if !exchange.can_ask_learnt() && (due.in_flight > 0 || due.tcp.is_some_and(busy)) {
-        item.machine.on_failure(Why::Unsupported(
-            "its sequence numbers could not be learnt, and while data is under way a guess is not \
-             safe",
-        ));
-        return;
+    if !exchange.can_ask_learnt() {
+        if due.in_flight > 0 {
+            item.unsent += 1;
+            item.not_before = clock.now() + AGAIN;
+            if item.unsent >= TRIES {
+                item.machine.on_failure(Why::Unsupported(
+                    "its sequence numbers could not be learnt, and while data is under way a \
+                     guess is not safe",
+                ));
+            }
+            return;
+        }
+        let idle = due.tcp.map_or(AT_REST, |tcp| ms(tcp.idle_ms()));
+        if idle < AT_REST {
+            item.not_before = clock.now() + (AT_REST - idle);
+            return;
+        }
     }
     let (segment, numbers) = exchange.ask(due.in_flight);
     let ask = Ask {
@@ -195,7 +215,7 @@ fn one(raw: &mut Raw, item: &mut Item<'_>, due: &Due, clock: &Clock) {
         id: 0,
     };
     let now = clock.now();
-    let unreachable = match raw.sockets.ask(&ask) {
+    let unreachable = match send(&mut raw.sockets, &ask, numbers) {
         Ok(()) => false,
         Err(error) if error.is_no_way() => true,
         Err(error) => {
@@ -211,13 +231,31 @@ fn one(raw: &mut Raw, item: &mut Item<'_>, due: &Due, clock: &Clock) {
     item.machine.on_asked(now, &before);
     if unreachable {
         item.machine.on_unreachable();
-    }
-    if numbers == Numbers::Guessed {
+    } else if numbers == Numbers::Guessed {
         item.machine.on_guess();
     }
     if item.numbers != Some(Numbers::Guessed) {
         item.numbers = Some(numbers);
     }
+}
+
+/// Sends an ask, and beside a guess the others. Of those it is enough that one
+/// goes out: a firewall of this host may drop the rest.
+fn send(sockets: &mut RawSockets, ask: &Ask, numbers: Numbers) -> Result<(), SysError> {
+    let mut sent = sockets.ask(ask);
+    if numbers == Numbers::Guessed {
+        for segment in Exchange::beside(&ask.segment) {
+            let other = sockets.ask(&Ask { segment, ..*ask });
+            if sent.is_err() {
+                sent = other;
+            }
+        }
+    }
+    sent
+}
+
+fn ms(ms: u32) -> Duration {
+    Duration::from_millis(ms.into())
 }
 
 fn why_not(what: &str, error: &SysError) -> Why {

@@ -119,7 +119,7 @@ fn one(descriptors: &mut Descriptors, item: &mut Item<'_>, how: &Probe, clock: &
         }
         Asked::Refused(error) => item.machine.on_failure(item.ready.why(&error)),
         Asked::TooFresh(_, info) => {
-            item.machine.heard_unasked(&info);
+            item.machine.heard_unasked(at, &info);
             item.not_before = at + repair_ready_in(&info);
         }
     }
