@@ -8,10 +8,11 @@ use ayt_core::facts::{
     Sysctls, TcpInfo, Timer, TimerKind, Unit,
 };
 use ayt_core::keepalive::Keepalive;
+use ayt_core::probe::Refusal;
 use ayt_core::tcp_state::TcpState;
 use ayt_core::verdict::{Suspicion, Verdict};
 use ayt_guard::arm::Armed;
-use ayt_guard::probe::{Answer, Engine};
+use ayt_guard::probe::{Answer, Choice, Engine};
 use ayt_guard::reap::{Outcome, Reaped};
 
 /// A name that would clear the screen, ring, and turn the line around.
@@ -226,6 +227,12 @@ pub(crate) fn answers() -> Vec<(usize, Answer)> {
             cookie: Cookie(0x1001 + at as u64),
             verdict,
             engine,
+            choice: Choice {
+                engine,
+                passed_over: Vec::new(),
+            },
+            numbers: None,
+            account: None,
             asks,
             pinned: Vec::new(),
             probes_raised: 0,
@@ -256,6 +263,11 @@ pub(crate) fn answers() -> Vec<(usize, Answer)> {
         answer(8, Verdict::Alive { rtt: None }, None, 0),
     ];
     answers[1].1.pinned = vec!["idle_s"];
+    answers[3].1.choice.passed_over = vec![
+        (Engine::Repair, Why::NoDescriptor),
+        (Engine::Keepalive, Why::NoDescriptor),
+        (Engine::Raw, Refusal::NoRawRight.why()),
+    ];
     answers[4].1.probes_raised = 2;
     answers
 }

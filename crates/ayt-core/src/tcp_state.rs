@@ -91,6 +91,22 @@ impl TcpState {
     pub const fn can_be_asked(self) -> bool {
         matches!(self, Self::Established | Self::CloseWait)
     }
+
+    /// A connection in this state has a peer whose kernel should still know it:
+    /// a segment can ask it, whoever holds the connection on this side. Not
+    /// TIME_WAIT, whose peer may rightly have forgotten.
+    #[must_use]
+    pub const fn has_peer(self) -> bool {
+        matches!(
+            self,
+            Self::Established
+                | Self::CloseWait
+                | Self::FinWait1
+                | Self::FinWait2
+                | Self::Closing
+                | Self::LastAck
+        )
+    }
 }
 
 impl fmt::Display for TcpState {

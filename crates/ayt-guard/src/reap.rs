@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ayt_core::fact::Why;
-use ayt_core::facts::{Cookie, HostFacts, Owner, Socket};
+use ayt_core::facts::{Cookie, HostFacts, Owner, Socket, TcpInfo};
 use ayt_sys::wire::diag;
 use ayt_sys::wire::request::SocketName;
 use ayt_sys::{Descriptors, NoSocket, SysError};
@@ -21,6 +21,10 @@ pub struct Order {
     /// Leave it alone if anything has come from the peer since the facts were
     /// taken.
     pub unless_heard: bool,
+    /// TCP's account since which nothing may have come: that of the probe's
+    /// [`Answer`](crate::probe::Answer), where it has one, for the raw engine's own
+    /// segments are counted as received. `None`: that of the facts.
+    pub account: Option<TcpInfo>,
 }
 
 /// What came of one connection.
@@ -53,17 +57,17 @@ pub enum Outcome {
 /// gone.
 #[must_use]
 pub fn reap(facts: &HostFacts, orders: &[Order]) -> Vec<Reaped> {
-    let wanted: Vec<(&Socket, bool)> = orders
+    let wanted: Vec<(&Socket, &Order)> = orders
         .iter()
-        .filter_map(|order| Some((facts.sockets.get(order.at)?, order.unless_heard)))
+        .filter_map(|order| Some((facts.sockets.get(order.at)?, order)))
         .collect();
     let namespaces: BTreeSet<_> = wanted.iter().map(|(socket, _)| socket.ns).collect();
     let mut places = places::open(facts, &namespaces);
     let mut reaped: Vec<Reaped> = wanted
         .into_iter()
-        .map(|(socket, unless_heard)| {
+        .map(|(socket, order)| {
             let outcome = match places.get_mut(&socket.ns) {
-                Some(Ok(place)) => destroy(place, socket, unless_heard),
+                Some(Ok(place)) => destroy(place, socket, order),
                 Some(Err(error)) => Outcome::Refused(failed(error)),
                 None => Outcome::Refused(Why::Vanished),
             };
@@ -110,11 +114,14 @@ enum Now {
     Unknown(Why),
 }
 
-fn destroy(place: &mut Place, socket: &Socket, unless_heard: bool) -> Outcome {
+fn destroy(place: &mut Place, socket: &Socket, order: &Order) -> Outcome {
+    let then = order.account.or(socket.tcp);
     match look(place, socket) {
         Now::Gone => return Outcome::AlreadyGone,
         Now::Unknown(why) => return Outcome::Refused(why),
-        Now::There(now) if unless_heard && heard_since(socket, &now) => return Outcome::CameBack,
+        Now::There(now) if order.unless_heard && heard_since(then, now.tcp) => {
+            return Outcome::CameBack;
+        }
         Now::There(_) => {}
     }
     match place.diag.destroy(&SocketName::from(socket)) {
@@ -128,8 +135,8 @@ fn destroy(place: &mut Place, socket: &Socket, unless_heard: bool) -> Outcome {
     }
 }
 
-fn heard_since(then: &Socket, now: &Socket) -> bool {
-    match (then.tcp, now.tcp) {
+fn heard_since(then: Option<TcpInfo>, now: Option<TcpInfo>) -> bool {
+    match (then, now) {
         (Some(then), Some(now)) => match (then.segs_in, now.segs_in) {
             (Some(then), Some(now)) => then != now,
             _ => now.last_ack_recv_ms < then.last_ack_recv_ms,

@@ -64,6 +64,13 @@ impl SysError {
         self.errno() == Some(38)
     }
 
+    /// No route leads there, or the device that would is down (ENETDOWN,
+    /// ENETUNREACH, EHOSTUNREACH).
+    #[must_use]
+    pub fn is_no_way(&self) -> bool {
+        matches!(self.errno(), Some(100 | 101 | 113))
+    }
+
     /// The kernel knows the call and was built without what it asks for
     /// (EOPNOTSUPP).
     #[must_use]

@@ -4,16 +4,20 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ayt_core::fact::{Fact, Why};
 use ayt_core::facts::{Cookie, Counters, Owner, Process, Sysctls, TcpInfo, Thread};
 use ayt_core::keepalive::Keepalive;
+use ayt_core::probe::segment::Segment;
 use ayt_core::tcp_state::TcpState;
 
 use crate::error::{NoSocket, SysError};
 use crate::procfs::{ProcScan, Seen};
-use crate::wire::packet::Sighting;
+use crate::wire::capture::Sight;
+use crate::wire::packet::{FourTuple, Sighting};
 use crate::wire::request::SocketName;
+use crate::wire::segment::Ask;
 
 /// No namespaces here.
 #[derive(Debug)]
@@ -30,6 +34,10 @@ pub enum Hold {}
 /// No raw sockets here.
 #[derive(Debug)]
 pub enum Witness {}
+
+/// No packet sockets here.
+#[derive(Debug)]
+pub enum RawSockets {}
 
 /// Gives no duplicates.
 #[derive(Debug, Default)]
@@ -182,6 +190,43 @@ impl Witness {
     }
 }
 
+#[allow(missing_docs, reason = "as on Linux")]
+#[allow(clippy::missing_errors_doc, reason = "as on Linux")]
+impl RawSockets {
+    pub fn open(ns: &Netns) -> Result<Self, SysError> {
+        match *ns {}
+    }
+
+    pub fn watch(&self, _connections: &[FourTuple]) -> Result<(), SysError> {
+        match *self {}
+    }
+
+    pub fn ask(&mut self, _ask: &Ask) -> Result<(), SysError> {
+        match *self {}
+    }
+
+    pub fn knock(
+        &mut self,
+        _connection: &FourTuple,
+        _interface: u32,
+        _segment: &Segment,
+    ) -> Result<(), SysError> {
+        match *self {}
+    }
+
+    pub fn drain(&mut self, _sink: impl FnMut(Sight)) {
+        match *self {}
+    }
+
+    pub fn wait(&self, _longest: Duration) {
+        match *self {}
+    }
+
+    pub fn has_lost(&self) -> bool {
+        match *self {}
+    }
+}
+
 /// Needs Linux.
 ///
 /// # Errors
@@ -237,6 +282,12 @@ pub fn boot_id() -> Result<String, SysError> {
 /// No such right here.
 #[must_use]
 pub fn have_net_admin() -> bool {
+    false
+}
+
+/// No such right here.
+#[must_use]
+pub fn have_net_raw() -> bool {
     false
 }
 

@@ -9,23 +9,34 @@ use clap::{Args, ValueEnum};
 use super::{FilterArgs, Json, values};
 
 pub(super) const HELP: &str = "\
-Asks the peer of every matching ESTABLISHED or CLOSE_WAIT connection whether it \
-is there. The question goes to the peer's kernel and needs no data: a frozen \
+Asks the peer of every matching connection whether it is there: ESTABLISHED or \
+CLOSE_WAIT, or closed on this side only (FIN_WAIT_1, FIN_WAIT_2, CLOSING, LAST_ACK). \
+The question goes to the peer's kernel and needs no data: a frozen \
 program with a living kernel answers.
 
 Verdicts: `alive` with the round trip; `dead` because of `peer_reset` (the peer \
 rebooted or forgot the connection), `unreachable` (a router said so, and silence \
 followed) or `unanswered` (three asks and all patience: half-open); `suspect` \
-when stopped early; `unknown` with the reason.
+when stopped early, or when `raw` could only guess; `unknown` with the reason.
+
+Through a descriptor of the owner's the kernel itself is made to ask (`repair`, \
+`keepalive`). What no descriptor reaches (accept queues, orphans, io_uring, sockets \
+of the kernel, processes that may not be touched) is asked by `raw`: a segment as \
+the kernel's keepalive would send it, by a raw socket.
 
 A probe ends nothing that lives and puts back what it touches, even when it is \
 killed: the next run does, by a journal (AYT_RUNTIME_DIR in `ayt --help`). It costs the peer a few bytes, may wake a radio, and \
 refreshes the entries of NATs on the way.";
 
 const ENGINES: &str = "\
-Ask only by `repair` (at once, also with data in flight; needs CAP_NET_ADMIN) or \
-by `keepalive` (idle connections of the same user; refused where it could hurt). \
-By default each connection is asked in the best way it allows.";
+Ask only by `repair` (at once, also with data in flight; needs CAP_NET_ADMIN), by \
+`keepalive` (idle connections of the same user; refused where it could hurt) or by \
+`raw` (any connection, with or without a descriptor; needs CAP_NET_RAW). With `auto` \
+each connection is asked by the first of them that may [default: auto].";
+
+const EXPLAIN: &str = "\
+Say why each connection is asked by the engine it is asked by, or by none: what \
+kept the others from asking. JSON has it always (`passed_over`).";
 
 const PATIENCE: &str = "\
 Silence that is death [default: 5s, or 4 × RTO if more]. Less than 1.5s is taken \
@@ -46,6 +57,9 @@ pub(crate) struct ProbeArgs {
     pub(crate) filter: FilterArgs,
     #[command(flatten)]
     pub(crate) ask: AskArgs,
+    /// Say why each connection is asked by the engine it is asked by
+    #[arg(long, help_heading = "Asking", long_help = EXPLAIN)]
+    pub(crate) explain_engine: bool,
     #[command(flatten)]
     pub(crate) json: Json,
 }
@@ -54,7 +68,7 @@ pub(crate) struct ProbeArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Asking")]
 pub(crate) struct AskArgs {
-    /// Ask only by `repair` or `keepalive`
+    /// Ask only by `repair`, `keepalive` or `raw` [auto]
     #[arg(
         long,
         value_name = "ENGINE",
@@ -79,27 +93,36 @@ impl AskArgs {
     /// The probe they describe.
     pub(crate) fn probe(&self) -> Probe {
         Probe {
-            engine: self.engine.map(|name| name.0),
+            engine: self.engine.and_then(|name| name.0),
             rate: self.rate,
             patience: self.patience,
         }
     }
 }
 
-/// An engine on the command line.
+/// An engine on the command line; none is `auto`.
 #[derive(Debug, Clone, Copy)]
-struct EngineName(Engine);
+struct EngineName(Option<Engine>);
 
 impl ValueEnum for EngineName {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self(Engine::Repair), Self(Engine::Keepalive)]
+        &[
+            Self(None),
+            Self(Some(Engine::Repair)),
+            Self(Some(Engine::Keepalive)),
+            Self(Some(Engine::Raw)),
+        ]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self.0 {
-            Engine::Repair => "at once, also with data in flight; needs CAP_NET_ADMIN",
-            Engine::Keepalive => "idle connections of the same user; refused where it could hurt",
+            None => "the first that may ask",
+            Some(Engine::Repair) => "at once, also with data in flight; needs CAP_NET_ADMIN",
+            Some(Engine::Keepalive) => {
+                "idle connections of the same user; refused where it could hurt"
+            }
+            Some(Engine::Raw) => "any connection, with or without a descriptor; needs CAP_NET_RAW",
         };
-        Some(PossibleValue::new(self.0.name()).help(help))
+        Some(PossibleValue::new(self.0.map_or("auto", Engine::name)).help(help))
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut Output) -> Result<ExitCode, Failu
     if args.probe {
         let targets: Vec<usize> = askable(&facts)
             .into_iter()
-            // What has no descriptor cannot be asked, and other rules judge it.
+            // What has no descriptor is other rules' business.
             .filter(|&at| facts.sockets[at].inode != 0)
             .collect();
         let stop = Stop::watch();

@@ -25,7 +25,9 @@ pub(crate) fn run(args: &ProbeArgs, out: &mut Output) -> Result<ExitCode, Failur
         exact: Exact::Never,
         doctor: None,
     })?;
-    let targets = askable(&facts);
+    let targets: Vec<usize> = (0..facts.sockets.len())
+        .filter(|&at| facts.sockets[at].state.has_peer())
+        .collect();
     let stop = Stop::watch();
     let report = ask(&facts, &targets, &args.ask.probe(), &stop, out);
     let answers: Vec<_> = targets
@@ -40,7 +42,11 @@ pub(crate) fn run(args: &ProbeArgs, out: &mut Output) -> Result<ExitCode, Failur
                 out.row_done()
             });
         }
-        text::probe::write(out, page, &facts, &answers)
+        text::probe::write(out, page, &facts, &answers)?;
+        if args.explain_engine {
+            text::engines::write(out, page, &answers)?;
+        }
+        Ok(())
     })?;
     if report.answers.iter().any(|answer| answer.verdict.is_dead()) {
         out.hint("`ayt reap` with the same filter destroys the dead; `ayt doctor` says more");
@@ -83,7 +89,7 @@ pub(super) fn not_asked(report: &Report) -> Vec<Partial> {
     told.collect()
 }
 
-/// The connections whose peers can be asked.
+/// The connections that the doctor asks about.
 pub(super) fn askable(facts: &HostFacts) -> Vec<usize> {
     let can = |socket: &Socket| socket.state.can_be_asked();
     (0..facts.sockets.len())
@@ -125,7 +131,7 @@ pub(super) fn ask(
 mod tests {
     use ayt_core::cause::Cause;
     use ayt_core::facts::{Cookie, HostParts};
-    use ayt_guard::probe::Answer;
+    use ayt_guard::probe::{Answer, Choice};
 
     use super::*;
 
@@ -134,6 +140,9 @@ mod tests {
             cookie: Cookie(1),
             verdict: verdict.clone(),
             engine: None,
+            choice: Choice::default(),
+            numbers: None,
+            account: None,
             asks: 0,
             pinned: Vec::new(),
             probes_raised: 0,

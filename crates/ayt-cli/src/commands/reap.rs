@@ -1,7 +1,9 @@
 //! `ayt reap`.
 
+use std::collections::BTreeMap;
+
 use ayt_core::cause::Cause;
-use ayt_core::facts::{HostFacts, Socket};
+use ayt_core::facts::{HostFacts, Socket, TcpInfo};
 use ayt_core::tcp_state::TcpState;
 use ayt_core::verdict::Verdict;
 use ayt_guard::collect::{Collect, Exact, collect};
@@ -50,11 +52,17 @@ pub(crate) fn run(args: &ReapArgs, out: &mut Output) -> Result<ExitCode, Failure
             _ => {}
         }
     }
+    let accounts: BTreeMap<usize, TcpInfo> = to_ask
+        .iter()
+        .zip(&report.answers)
+        .filter_map(|(&at, answer)| Some((at, answer.account?)))
+        .collect();
     let orders: Vec<Order> = chosen
         .iter()
         .map(|&(at, reason, _)| Order {
             at,
             unless_heard: reason != Reason::Named,
+            account: accounts.get(&at).copied(),
         })
         .collect();
     let reaped = args.yes.then(|| reap(&facts, &orders));

@@ -11,6 +11,16 @@ pub(crate) fn answer(out: &mut Vec<u8>, facts: &HostFacts, socket: &Socket, answ
         json.verdict(&answer.verdict);
         json.key("engine")
             .optional_string(answer.engine.map(|engine| engine.name()));
+        json.key("passed_over").array(|json| {
+            for (engine, why) in &answer.choice.passed_over {
+                json.object(|json| {
+                    json.key("engine").string(engine.name());
+                    json.key("why").why(why);
+                });
+            }
+        });
+        json.key("numbers")
+            .optional_string(answer.numbers.map(|numbers| numbers.name()));
         json.key("asks").number(answer.asks);
         json.key("pinned").array(|json| {
             for name in &answer.pinned {

@@ -3,6 +3,7 @@
 pub(crate) mod arm;
 pub(crate) mod cells;
 pub(crate) mod doctor;
+pub(crate) mod engines;
 pub(crate) mod escape;
 pub(crate) mod lab;
 pub(crate) mod list;

@@ -51,7 +51,7 @@ pub(crate) fn reasons<'w, W: Write>(
 }
 
 /// Reasons that differ only in pid and descriptor are one.
-fn kind(why: &Why) -> String {
+pub(crate) fn kind(why: &Why) -> String {
     match why {
         Why::NoRight { operation, remedy } if operation.starts_with("duplicate descriptor ") => {
             format!("no right to duplicate the owner's descriptor: {remedy}")

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ayt_core::facts::{HostFacts, Socket};
 use ayt_core::verdict::Verdict;
-use ayt_guard::probe::Answer;
+use ayt_guard::probe::{Answer, Numbers};
 
 use super::table::{self, Align, Column, Cut};
 use super::{cells, notes, number, style};
@@ -54,6 +54,7 @@ pub(crate) fn write<W: Write>(
         _ => None,
     });
     notes::reasons(out, page, "unknown", unknown)?;
+    guesses(out, page, answers)?;
     left_behind(out, page, answers)
 }
 
@@ -93,10 +94,12 @@ fn verdict(verdict: &Verdict) -> (String, anstyle::Style) {
     }
 }
 
-/// `0.06ms`, `12.3ms`, `2.01s`.
+/// `0.004ms`, `0.06ms`, `12.3ms`, `2.01s`.
 fn round_trip(rtt: Duration) -> String {
     let ms = rtt.as_secs_f64() * 1000.0;
-    if ms < 1.0 {
+    if ms < 0.01 {
+        format!("{ms:.3}ms")
+    } else if ms < 1.0 {
         format!("{ms:.2}ms")
     } else if ms < 1000.0 {
         format!("{ms:.1}ms")
@@ -120,6 +123,23 @@ pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
         }
     }
     text
+}
+
+/// What was left unsaid of those asked by guesses.
+fn guesses<W: Write>(out: &mut W, page: Page, answers: &[(&Socket, &Answer)]) -> io::Result<()> {
+    let only_guessed = |(_, answer): &&(&Socket, &Answer)| {
+        answer.numbers == Some(Numbers::Guessed) && matches!(answer.verdict, Verdict::Suspect(_))
+    };
+    let count = answers.iter().filter(only_guessed).count();
+    if count == 0 {
+        return Ok(());
+    }
+    let text = format!(
+        "{} silent to guesses: their sequence numbers could not be learnt from this host's \
+         kernel, and a firewall or NAT that tracks connections lets no guess pass",
+        number::count(count as u64)
+    );
+    notes::item(out, page, &text)
 }
 
 fn left_behind<W: Write>(
@@ -174,7 +194,12 @@ mod tests {
 
     #[test]
     fn round_trips_read_well_at_every_size() {
-        for (micros, text) in [(60, "0.06ms"), (12_340, "12.3ms"), (2_013_000, "2.01s")] {
+        for (micros, text) in [
+            (4, "0.004ms"),
+            (60, "0.06ms"),
+            (12_340, "12.3ms"),
+            (2_013_000, "2.01s"),
+        ] {
             assert_eq!(round_trip(Duration::from_micros(micros)), text);
         }
     }

@@ -8,8 +8,7 @@ use crate::facts::TcpInfo;
 use crate::keepalive::{Keepalive, MAX_SECONDS};
 use crate::tcp_state::TcpState;
 
-/// How a connection is asked. (A third engine, `raw`, for sockets that no
-/// descriptor reaches, has its room here.)
+/// How a connection is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// `TCP_REPAIR` off without ever on: the kernel sends one segment with the
@@ -18,11 +17,14 @@ pub enum Engine {
     /// `TCP_KEEPIDLE` of one second on a connection that was idle for longer:
     /// the kernel sends its keepalive probe at the next tick.
     Keepalive,
+    /// A segment made by hand, in the connection's name, from a raw socket: needs
+    /// no descriptor and touches nothing of the socket. Needs CAP_NET_RAW.
+    Raw,
 }
 
 impl Engine {
     /// Every engine, in the order of preference.
-    pub const ALL: [Self; 2] = [Self::Repair, Self::Keepalive];
+    pub const ALL: [Self; 3] = [Self::Repair, Self::Keepalive, Self::Raw];
 
     /// The word for people and machines.
     #[must_use]
@@ -30,6 +32,7 @@ impl Engine {
         match self {
             Self::Repair => "repair",
             Self::Keepalive => "keepalive",
+            Self::Raw => "raw",
         }
     }
 }
@@ -51,12 +54,16 @@ pub struct Askable {
     pub plain_tcp: bool,
     /// CAP_NET_ADMIN is in effect.
     pub net_admin: bool,
+    /// CAP_NET_RAW is in effect.
+    pub net_raw: bool,
 }
 
 /// An engine may not ask, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Only ESTABLISHED and CLOSE_WAIT can be asked.
+    /// There is no peer to ask in this state.
+    NoPeer,
+    /// Through a descriptor only ESTABLISHED and CLOSE_WAIT can be asked.
     State,
     /// Somebody checkpoints the socket.
     InRepair,
@@ -79,6 +86,8 @@ pub enum Refusal {
     /// The owner's own keepalive is on: asks that stay unanswered would count
     /// against it and bring its end nearer.
     OwnKeepalive,
+    /// `raw` needs CAP_NET_RAW.
+    NoRawRight,
 }
 
 impl Refusal {
@@ -86,7 +95,10 @@ impl Refusal {
     #[must_use]
     pub const fn why(self) -> Why {
         Why::Unsupported(match self {
-            Self::State => "only ESTABLISHED and CLOSE_WAIT connections can be asked",
+            Self::NoPeer => "in this state there is no peer to ask",
+            Self::State => {
+                "through a descriptor only ESTABLISHED and CLOSE_WAIT connections can be asked"
+            }
             Self::InRepair => "it is being checkpointed (TCP_REPAIR is on)",
             Self::Multipath => "Multipath TCP has no such option",
             Self::NoRight => "the repair engine needs CAP_NET_ADMIN: run as root",
@@ -110,40 +122,124 @@ impl Refusal {
                 "its own keepalive asks the peer already, and unanswered asks would count against \
                  it; the repair engine can ask: run as root"
             }
+            Self::NoRawRight => {
+                "the raw engine needs CAP_NET_RAW: run as root or grant CAP_NET_RAW"
+            }
         })
     }
 }
 
-/// Chooses the engine, or says why none may ask. `forced` allows only that one.
-///
-/// # Errors
-/// The reason of the engine that came nearest.
-pub fn choose(connection: &Askable, forced: Option<Engine>) -> Result<Engine, Refusal> {
-    if !connection.state.can_be_asked() {
-        return Err(Refusal::State);
+/// The engines considered for a connection, in the order of preference, up to the
+/// one that may ask.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// The one that asks; `None` where none may.
+    pub engine: Option<Engine>,
+    /// Those before it, or all, each with what keeps it from asking.
+    pub passed_over: Vec<(Engine, Why)>,
+}
+
+impl Choice {
+    /// Considers engines one after the other; with `forced` only that one.
+    pub fn consider(
+        forced: Option<Engine>,
+        mut obstacle: impl FnMut(Engine) -> Option<Why>,
+    ) -> Self {
+        let mut choice = Self::default();
+        let wanted = |engine: &Engine| forced.is_none_or(|forced| forced == *engine);
+        for engine in Engine::ALL.into_iter().filter(wanted) {
+            match obstacle(engine) {
+                None => {
+                    choice.engine = Some(engine);
+                    break;
+                }
+                Some(why) => choice.passed_over.push((engine, why)),
+            }
+        }
+        choice
     }
-    if !connection.plain_tcp {
-        return Err(Refusal::Multipath);
-    }
-    if connection.in_repair {
-        return Err(Refusal::InRepair);
-    }
-    let by_keepalive =
-        |by_name| keepalive_may_ask(connection, ASKS, by_name).map(|()| Engine::Keepalive);
-    match forced {
-        Some(Engine::Repair) => repair(connection),
-        Some(Engine::Keepalive) => by_keepalive(true),
-        None => repair(connection).or_else(|_| by_keepalive(false)),
+
+    /// Why none may ask: the obstacle of the engine that came nearest. That is
+    /// `raw` where the others can never ask such a connection, else the last of
+    /// those before it: what would let them ask is the better advice.
+    #[must_use]
+    pub fn why_none(&self) -> Option<&Why> {
+        if self.engine.is_some() {
+            return None;
+        }
+        let never = |why: &Why| *why == Why::NoDescriptor || *why == Refusal::State.why();
+        match &self.passed_over[..] {
+            [.., (_, before), (Engine::Raw, _)] if !never(before) => Some(before),
+            all => all.last().map(|(_, why)| why),
+        }
     }
 }
 
-fn repair(connection: &Askable) -> Result<Engine, Refusal> {
+/// Chooses the engine for a connection that a descriptor leads to. `forced`
+/// allows only that one.
+#[must_use]
+pub fn choose(connection: &Askable, forced: Option<Engine>) -> Choice {
+    Choice::consider(forced, |engine| {
+        let by_name = forced == Some(Engine::Keepalive);
+        let may_ask = match engine {
+            Engine::Repair => repair_may_ask(connection),
+            Engine::Keepalive => keepalive_may_ask(connection, ASKS, by_name),
+            Engine::Raw if connection.in_repair => Err(Refusal::InRepair),
+            Engine::Raw => raw_may_ask(connection.state, connection.net_raw),
+        };
+        may_ask.err().map(Refusal::why)
+    })
+}
+
+/// Chooses the engine for a connection that no descriptor leads to, for the
+/// reason given: only `raw` can ask it.
+#[must_use]
+pub fn choose_without_descriptor(
+    state: TcpState,
+    net_raw: bool,
+    unreached: &Why,
+    forced: Option<Engine>,
+) -> Choice {
+    Choice::consider(forced, |engine| match engine {
+        Engine::Repair | Engine::Keepalive if state.has_peer() => Some(unreached.clone()),
+        _ => raw_may_ask(state, net_raw).err().map(Refusal::why),
+    })
+}
+
+/// Whether the `raw` engine may ask a connection in this state.
+fn raw_may_ask(state: TcpState, net_raw: bool) -> Result<(), Refusal> {
+    if !state.has_peer() {
+        Err(Refusal::NoPeer)
+    } else if !net_raw {
+        Err(Refusal::NoRawRight)
+    } else {
+        Ok(())
+    }
+}
+
+/// What every engine that asks through a descriptor needs.
+fn descriptor_may_ask(connection: &Askable) -> Result<(), Refusal> {
+    if !connection.state.has_peer() {
+        Err(Refusal::NoPeer)
+    } else if !connection.state.can_be_asked() {
+        Err(Refusal::State)
+    } else if !connection.plain_tcp {
+        Err(Refusal::Multipath)
+    } else if connection.in_repair {
+        Err(Refusal::InRepair)
+    } else {
+        Ok(())
+    }
+}
+
+fn repair_may_ask(connection: &Askable) -> Result<(), Refusal> {
+    descriptor_may_ask(connection)?;
     if !connection.net_admin {
         Err(Refusal::NoRight)
     } else if connection.state != TcpState::Established {
         Err(Refusal::RepairState)
     } else {
-        Ok(Engine::Repair)
+        Ok(())
     }
 }
 
@@ -164,12 +260,9 @@ pub fn keepalive_may_ask(
     asks_left: u32,
     by_name: bool,
 ) -> Result<(), Refusal> {
+    descriptor_may_ask(connection)?;
     let own = &connection.keepalive;
-    if !connection.state.can_be_asked() {
-        Err(Refusal::State)
-    } else if connection.in_repair {
-        Err(Refusal::InRepair)
-    } else if connection.send_queue > 0 || connection.tcp.unacked > 0 {
+    if connection.send_queue > 0 || connection.tcp.unacked > 0 {
         Err(Refusal::InFlight)
     } else if own.user_timeout_ms > 0 {
         Err(Refusal::UserTimeout)
@@ -223,198 +316,4 @@ pub fn keepalive_ready_in(tcp: &TcpInfo) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const QUIET: Askable = Askable {
-        state: TcpState::Established,
-        tcp: TcpInfo {
-            retransmits: 0,
-            probes: 0,
-            backoff: 0,
-            rto_us: 204_000,
-            rtt_us: 0,
-            rttvar_us: 0,
-            unacked: 0,
-            total_retrans: 0,
-            last_data_sent_ms: 0,
-            last_data_recv_ms: 0,
-            last_ack_recv_ms: 0,
-            pmtu: 0,
-            notsent_bytes: None,
-            segs_in: None,
-            bytes_received: None,
-            bytes_acked: None,
-            snd_wnd: None,
-            rcv_wnd: None,
-        },
-        keepalive: Keepalive {
-            enabled: false,
-            idle_s: 7200,
-            interval_s: 75,
-            count: 9,
-            user_timeout_ms: 0,
-        },
-        send_queue: 0,
-        in_repair: false,
-        plain_tcp: true,
-        net_admin: true,
-    };
-
-    fn with_keepalive(count: u32, user_timeout_ms: u32, probes: u8) -> Askable {
-        let mut connection = Askable {
-            net_admin: false,
-            ..QUIET
-        };
-        connection.keepalive.count = count;
-        connection.keepalive.user_timeout_ms = user_timeout_ms;
-        connection.tcp.probes = probes;
-        connection
-    }
-
-    #[test]
-    fn repair_first_and_keepalive_where_it_cannot() {
-        assert_eq!(choose(&QUIET, None), Ok(Engine::Repair));
-        let plain_user = Askable {
-            net_admin: false,
-            ..QUIET
-        };
-        assert_eq!(choose(&plain_user, None), Ok(Engine::Keepalive));
-        assert_eq!(
-            choose(&plain_user, Some(Engine::Repair)),
-            Err(Refusal::NoRight)
-        );
-        let closing = Askable {
-            state: TcpState::CloseWait,
-            ..QUIET
-        };
-        assert_eq!(choose(&closing, None), Ok(Engine::Keepalive));
-        let in_flight = Askable {
-            send_queue: 10,
-            ..QUIET
-        };
-        assert_eq!(choose(&in_flight, None), Ok(Engine::Repair));
-    }
-
-    #[test]
-    fn keepalive_is_refused_wherever_it_could_hurt() {
-        // The two measured cases: 3/60/3, and 4/4/3 with U = 3 s.
-        assert_eq!(
-            choose(&with_keepalive(3, 0, 0), None),
-            Err(Refusal::FewProbes)
-        );
-        assert_eq!(
-            choose(&with_keepalive(3, 3_000, 0), None),
-            Err(Refusal::UserTimeout)
-        );
-        assert_eq!(
-            choose(&with_keepalive(9, 0, 6), None),
-            Err(Refusal::FewProbes)
-        );
-        assert_eq!(
-            choose(&with_keepalive(9, 0, 5), None),
-            Ok(Engine::Keepalive)
-        );
-        for count in 1..=127 {
-            for probes in 0..=127 {
-                let allowed = choose(&with_keepalive(count, 0, probes), None).is_ok();
-                assert_eq!(allowed, u32::from(probes) + ASKS < count);
-            }
-        }
-    }
-
-    #[test]
-    fn keepalive_that_the_owner_has_on_is_left_alone_unless_the_engine_was_named() {
-        let mut own = with_keepalive(9, 0, 0);
-        own.keepalive.enabled = true;
-        own.keepalive.idle_s = 60;
-        assert_eq!(choose(&own, None), Err(Refusal::OwnKeepalive));
-        let by_name = |own: &Askable| choose(own, Some(Engine::Keepalive));
-        assert_eq!(by_name(&own), Ok(Engine::Keepalive));
-        // Nearly due, or asking already: putting back would make it ask again.
-        for heard in [59_600, 60_000, 200_000] {
-            own.tcp.last_ack_recv_ms = heard;
-            own.tcp.last_data_recv_ms = heard;
-            assert_eq!(by_name(&own), Err(Refusal::OwnKeepalive), "{heard}");
-        }
-    }
-
-    #[test]
-    fn the_asks_that_are_left_must_fit_before_each_of_them() {
-        // Another ayt has raised the count since the engine was chosen.
-        let after_one_ask = with_keepalive(5, 0, 1);
-        assert_eq!(keepalive_may_ask(&after_one_ask, 2, false), Ok(()));
-        let another_asked_too = with_keepalive(5, 0, 3);
-        assert_eq!(
-            keepalive_may_ask(&another_asked_too, 2, false),
-            Err(Refusal::FewProbes)
-        );
-    }
-
-    #[test]
-    fn keepalive_does_not_set_what_it_could_not_put_back() {
-        for (idle_s, expected) in [
-            (0, Err(Refusal::NoWayBack)),
-            (1, Ok(())),
-            (32_767, Ok(())),
-            (32_768, Err(Refusal::NoWayBack)),
-        ] {
-            let mut connection = with_keepalive(9, 0, 0);
-            connection.keepalive.idle_s = idle_s;
-            assert_eq!(keepalive_may_ask(&connection, 3, false), expected);
-        }
-    }
-
-    #[test]
-    fn what_nobody_may_ask() {
-        let refused = |connection: Askable| choose(&connection, None).unwrap_err();
-        assert_eq!(
-            refused(Askable {
-                state: TcpState::FinWait2,
-                ..QUIET
-            }),
-            Refusal::State
-        );
-        assert_eq!(
-            refused(Askable {
-                in_repair: true,
-                ..QUIET
-            }),
-            Refusal::InRepair
-        );
-        assert_eq!(
-            refused(Askable {
-                plain_tcp: false,
-                ..QUIET
-            }),
-            Refusal::Multipath
-        );
-    }
-
-    #[test]
-    fn repair_waits_while_the_peer_would_swallow_the_ask() {
-        let tcp = |idle, ack| TcpInfo {
-            last_data_sent_ms: idle,
-            last_data_recv_ms: idle + 70,
-            last_ack_recv_ms: ack,
-            ..QUIET.tcp
-        };
-        // Just opened, data just acknowledged, and idle for long.
-        for (idle, ack) in [(0, 0), (40, 0), (90_000, 90_000), (90_000, 600)] {
-            assert_eq!(repair_ready_in(&tcp(idle, ack)), Duration::ZERO);
-        }
-        let wait = repair_ready_in(&tcp(90_000, 100));
-        assert_eq!(wait, Duration::from_millis(410));
-    }
-
-    #[test]
-    fn keepalive_waits_until_the_connection_was_idle_for_a_second() {
-        let mut tcp = QUIET.tcp;
-        assert_eq!(keepalive_ready_in(&tcp), Duration::from_millis(1_010));
-        tcp.last_ack_recv_ms = 400;
-        tcp.last_data_recv_ms = 90_000;
-        assert_eq!(keepalive_ready_in(&tcp), Duration::from_millis(610));
-        tcp.last_ack_recv_ms = 2_000;
-        assert_eq!(keepalive_ready_in(&tcp), Duration::ZERO);
-    }
-}
+mod tests;

@@ -21,6 +21,9 @@ const PATIENCE_FLOOR: Duration = Duration::from_millis(1_500);
 /// Time the last ask has to be answered, at least.
 const LEAST_WAIT: Duration = Duration::from_millis(500);
 
+/// The grain of the kernel's ages: its tick is 10 ms at most (HZ = 100).
+const TICK_MS: i128 = 12;
+
 /// What the driver is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -47,12 +50,16 @@ pub struct Target {
     segs_in: Option<u32>,
     /// The moment the peer was last heard before the first ask, as seen then.
     heard_at: i128,
+    /// The moment anything was last heard, as seen at the look.
+    quiet_since: i128,
     started: Option<Duration>,
     asked: u32,
     latest_ask: Duration,
     /// RST segments seen.
     resets: u32,
     unreachable: bool,
+    /// An ask was made with guessed numbers: silence is no proof.
+    guessed: bool,
     verdict: Option<Verdict>,
 }
 
@@ -73,11 +80,13 @@ impl Target {
             last_ask_at: patience - wait,
             segs_in: before.segs_in,
             heard_at: moment(now, before.last_ack_recv_ms),
+            quiet_since: moment(now, before.heard_ms()),
             started: None,
             asked: 0,
             latest_ask: Duration::ZERO,
             resets: 0,
             unreachable: false,
+            guessed: false,
             verdict: None,
         }
     }
@@ -113,12 +122,13 @@ impl Target {
         if now < end {
             return Step::Wait(end);
         }
-        let cause = if self.unreachable {
-            Cause::Unreachable
-        } else {
-            Cause::Unanswered
-        };
-        self.decide(Verdict::Dead(cause))
+        self.decide(match (self.guessed, self.unreachable) {
+            (false, true) => Verdict::Dead(Cause::Unreachable),
+            (false, false) => Verdict::Dead(Cause::Unanswered),
+            // A firewall may have eaten what the peer never saw.
+            (true, true) => Verdict::Suspect(Suspicion::Unreachable),
+            (true, false) => Verdict::Suspect(Suspicion::Silent),
+        })
     }
 
     /// It was asked at `now`; `before` is TCP's account right before.
@@ -133,6 +143,30 @@ impl Target {
         self.asked += 1;
     }
 
+    /// The ask just made had guessed numbers ([`Numbers::Guessed`]): from now on
+    /// silence is a suspicion, and no death.
+    ///
+    /// [`Numbers::Guessed`]: super::Numbers::Guessed
+    pub const fn on_guess(&mut self) {
+        self.guessed = true;
+    }
+
+    /// The peer's answer itself was seen, `rtt` after the latest ask.
+    pub fn on_answer(&mut self, rtt: Option<Duration>) {
+        if self.verdict.is_none() && self.asked > 0 {
+            // After a second ask nobody knows which one was answered.
+            let rtt = rtt.filter(|_| self.asked == 1);
+            self.decide(Verdict::Alive { rtt });
+        }
+    }
+
+    /// The peer has answered an ask with RST: it knows no such connection.
+    pub fn on_refused(&mut self) {
+        if self.verdict.is_none() && self.asked > 0 {
+            self.decide(Verdict::Dead(Cause::PeerReset));
+        }
+    }
+
     /// TCP's account of the socket as read at `now`.
     pub fn on_info(&mut self, now: Duration, state: TcpState, info: &TcpInfo) {
         if self.verdict.is_some() || self.asked == 0 {
@@ -142,11 +176,17 @@ impl Target {
             return;
         }
         // The kernel counts every segment, so one more is an answer, or as good
-        // as one; unless it is a RST, which it counts before it acts on it.
-        // Where an old kernel does not count, the acknowledgement's age tells, to
-        // the millisecond it is given in.
+        // as one; unless it is a RST, which it counts before it acts on it, or one
+        // that it took for none of the connection's, as the raw engine of another
+        // ayt sends: such a segment makes nothing younger. Where an old kernel
+        // does not count, the acknowledgement's age tells, to the millisecond it
+        // is given in.
         let answered = match (self.segs_in, info.segs_in) {
-            (Some(before), Some(after)) => after.wrapping_sub(before) > self.resets,
+            (Some(before), Some(after)) => {
+                let heard = moment(now, info.heard_ms()) + TICK_MS;
+                after.wrapping_sub(before) > self.resets
+                    && heard >= millis(self.started.unwrap_or(now))
+            }
             _ => {
                 let heard = moment(now, info.last_ack_recv_ms);
                 heard > self.heard_at + 8 && heard + 8 >= millis(self.started.unwrap_or(now))
@@ -159,13 +199,15 @@ impl Target {
         }
     }
 
-    /// TCP's account before the first ask: whether the peer was heard since the
+    /// TCP's account before the first ask, as read at `now`: whether the peer was heard since the
     /// look, and within the last second. Then nobody needs to ask.
-    pub fn heard_unasked(&mut self, info: &TcpInfo) -> bool {
+    pub fn heard_unasked(&mut self, now: Duration, info: &TcpInfo) -> bool {
         const RECENT_MS: u32 = 1_000;
         let heard = self.asked == 0
             && self.verdict.is_none()
             && info.heard_ms() <= RECENT_MS
+            // Not only counted, as another ayt's own segments are.
+            && moment(now, info.heard_ms()) > self.quiet_since + TICK_MS
             && matches!((self.segs_in, info.segs_in), (Some(a), Some(b)) if a != b);
         if heard {
             self.decide(Verdict::Alive { rtt: None });

@@ -12,15 +12,16 @@ use ayt_sys::{Descriptors, SysError};
 use super::holders;
 use super::inspect::Ready;
 use super::run::{Item, fail_all};
-use super::watch::{Index, Look, Post, Posts};
+use super::watch::{Index, Look, Post, Posts, Row};
 use crate::clock::Clock;
 
 /// Tells each item what was seen of it.
 pub(super) fn look(posts: &mut Posts, items: &mut [Item<'_>], index: &Index, clock: &Clock) {
     for (&ns, post) in posts.iter_mut() {
-        let waiting: Vec<usize> = (0..items.len())
+        let (raw, waiting): (Vec<usize>, Vec<usize>) = (0..items.len())
             .filter(|&at| items[at].ready.socket.ns == ns && items[at].waiting_for_answer())
-            .collect();
+            .partition(|&at| items[at].is_raw());
+        look_raw(ns, post, items, &raw, clock);
         let looks = match look_at(ns, post, items, &waiting, index) {
             Ok(looks) => looks,
             Err(error) => {
@@ -46,6 +47,54 @@ pub(super) fn look(posts: &mut Posts, items: &mut [Item<'_>], index: &Index, clo
                     error,
                 }),
             }
+        }
+    }
+}
+
+/// Tells items of the raw engine what was seen of them. The packets themselves
+/// come first: they have the round trip. The accounts are a second pair of eyes,
+/// for answers that pass no packet socket as the connection's own (IPsec).
+fn look_raw(ns: NsId, post: &mut Post, items: &mut [Item<'_>], which: &[usize], clock: &Clock) {
+    if which.is_empty() {
+        return;
+    }
+    let sockets: Vec<&Socket> = which.iter().map(|&at| items[at].ready.socket).collect();
+    let rows = post.rows(&sockets);
+    let now = clock.now();
+    let Some(raw) = &mut post.raw else { return };
+    raw.take_sights(items);
+    let rows = match rows {
+        Ok(rows) => rows,
+        Err(error) => return fail_all(items, ns, &error),
+    };
+    for (nth, row) in rows {
+        let item = &mut items[which[nth]];
+        match row {
+            Row::There { tcp: None, .. } => {}
+            Row::There {
+                state,
+                tcp: Some(tcp),
+                ..
+            } => {
+                item.ready.info = tcp;
+                // Knocks count as segments received: the age tells.
+                let account = TcpInfo {
+                    segs_in: None,
+                    ..tcp
+                };
+                item.machine.on_info(now, state, &account);
+            }
+            Row::Gone => item.machine.on_gone(&End {
+                state_before: item.ready.state,
+                error: None,
+                resets_are_seen: !raw.sockets.has_lost(),
+                keepalive: item.ready.keepalive,
+                in_flight: item.ready.info.unacked > 0,
+            }),
+            Row::Failed(error) => item.machine.on_failure(Why::Failed {
+                operation: "look for the answer".to_owned(),
+                error,
+            }),
         }
     }
 }
@@ -131,7 +180,10 @@ fn take_sightings(ns: NsId, post: &Post, items: &mut [Item<'_>], index: &Index) 
             Sighting::Reset(about) => about,
             Sighting::Unreachable(unreachable) => &unreachable.connection,
         };
-        let found: Vec<usize> = index.find(ns, about, |at| items[at].ready.socket).collect();
+        let of_others = |at: &usize| !items[*at].is_raw();
+        // The raw engine has sights of its own.
+        let found = index.find(ns, about, |at| items[at].ready.socket);
+        let found: Vec<usize> = found.filter(of_others).collect();
         for at in found {
             match sighting {
                 Sighting::Reset(_) => items[at].machine.on_reset(),

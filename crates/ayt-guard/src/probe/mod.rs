@@ -1,8 +1,9 @@
 //! Asks the peers of live connections whether they are there.
 //!
 //! `inspect` looks at each connection through a duplicate of its descriptor
-//! and chooses the engine; `run` asks, watches for answers and puts back;
-//! `journal` remembers what has to be put back. The decisions are those of
+//! and chooses the engine; `run` asks, watches for answers and puts back; `raw`
+//! is what the raw engine has open in a namespace; `journal` remembers what has
+//! to be put back. The decisions are those of
 //! [`ayt_core::probe`].
 
 mod answers;
@@ -11,6 +12,7 @@ mod engines;
 mod holders;
 mod inspect;
 mod journal;
+mod raw;
 mod run;
 mod watch;
 
@@ -19,10 +21,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ayt_core::fact::Partial;
-use ayt_core::facts::{Cookie, HostFacts};
+use ayt_core::facts::{Cookie, HostFacts, TcpInfo};
 use ayt_core::verdict::Verdict;
 
-pub use ayt_core::probe::Engine;
+pub use ayt_core::probe::engine::Choice;
+pub use ayt_core::probe::{Engine, Numbers};
 
 use crate::places;
 
@@ -49,6 +52,14 @@ pub struct Answer {
     pub verdict: Verdict,
     /// The engine that asked; `None` when it could not be asked.
     pub engine: Option<Engine>,
+    /// Why that engine: those passed over, each with its reason.
+    pub choice: Choice,
+    /// Where the raw engine's sequence numbers were from: `Guessed` if any of its
+    /// asks was a guess. `None` for other engines.
+    pub numbers: Option<Numbers>,
+    /// TCP's account when it was last looked at, where the raw engine asked: its
+    /// own segments are in that, counted as received.
+    pub account: Option<TcpInfo>,
     /// How often it was asked.
     pub asks: u32,
     /// Settings that followed the sysctl and are now pinned to the same value
@@ -105,7 +116,7 @@ pub fn probe(
             report.answers = targets
                 .iter()
                 .filter_map(|&at| facts.sockets.get(at))
-                .map(|socket| inspect::unasked(socket, why.clone()))
+                .map(|socket| inspect::unasked(socket, why.clone(), Choice::default()))
                 .collect();
             return report;
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ayt_core::fact::Why;
 use ayt_core::facts::{HostFacts, NsId, TcpInfo};
 use ayt_core::probe::engine::{Askable, keepalive_ready_in};
-use ayt_core::probe::{Engine, Step, Target};
+use ayt_core::probe::{Engine, Exchange, Numbers, Step, Target};
 use ayt_core::tcp_state::TcpState;
 use ayt_core::verdict::Verdict;
 use ayt_sys::SysError;
@@ -60,14 +60,23 @@ pub(super) struct Item<'f> {
     pub(super) not_before: Duration,
     /// Its idle time was set and put back: it follows the sysctl no more.
     pub(super) pinned: bool,
-    /// How often the kernel's timer was made due and did not fire.
+    /// How often the kernel's timer was made due and did not fire, or numbers
+    /// could not be learnt.
     pub(super) unsent: u8,
     /// What was seen right after the ask, and when: told to the machine once it
     /// is known which RSTs have come.
     pub(super) after: Option<(Duration, TcpState, TcpInfo)>,
+    /// What the raw engine knows of it, once it has been asked by that.
+    pub(super) exchange: Option<Exchange>,
+    pub(super) numbers: Option<Numbers>,
 }
 
 impl Item<'_> {
+    /// It is the raw engine's.
+    pub(super) fn is_raw(&self) -> bool {
+        self.ready.engine == Engine::Raw
+    }
+
     fn open(&self) -> bool {
         self.machine.verdict().is_none()
     }
@@ -92,6 +101,7 @@ impl Item<'_> {
             in_repair: seen.in_repair,
             plain_tcp: true,
             net_admin: false,
+            net_raw: self.ready.net_raw,
         }
     }
 
@@ -193,13 +203,15 @@ fn sort_out<'f>(
                     slot,
                     machine: Target::new(Duration::ZERO, &ready.info, how.patience),
                     not_before: match ready.engine {
-                        Engine::Repair => Duration::ZERO,
+                        Engine::Repair | Engine::Raw => Duration::ZERO,
                         Engine::Keepalive => keepalive_ready_in(&ready.info),
                     },
                     ready,
                     pinned: false,
                     unsent: 0,
                     after: None,
+                    exchange: None,
+                    numbers: None,
                 });
             }
         }
@@ -286,6 +298,9 @@ fn answer(facts: &HostFacts, item: &Item<'_>) -> Answer {
     Answer {
         cookie: ready.socket.cookie,
         engine: (item.machine.asks() > 0).then_some(ready.engine),
+        choice: ready.choice.clone(),
+        numbers: item.numbers,
+        account: item.is_raw().then_some(ready.info),
         asks: item.machine.asks(),
         pinned: if item.pinned && followed {
             vec!["idle_s"]

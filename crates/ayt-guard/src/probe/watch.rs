@@ -13,12 +13,15 @@ use ayt_sys::wire::request::SocketName;
 use ayt_sys::{NoSocket, SysError, Witness};
 use rustc_hash::FxHashMap;
 
+use super::raw::Raw;
 use crate::places::Place;
 
 /// A namespace being watched.
 pub(super) struct Post {
     place: Place,
     witness: Option<Witness>,
+    /// The raw engine's sockets, once it has asked here.
+    pub(super) raw: Option<Raw>,
 }
 
 /// What a look at one socket showed.
@@ -28,6 +31,22 @@ pub(super) enum Look {
     /// Its owner has closed it: the kernel finishes it.
     Closing,
     /// It is in no table.
+    Gone,
+    /// The kernel would not say.
+    Failed(String),
+}
+
+/// What a look at a socket that the raw engine asks showed.
+pub(super) enum Row {
+    /// It is there.
+    There {
+        state: TcpState,
+        /// None for what is left of a connection in FIN_WAIT_2.
+        tcp: Option<TcpInfo>,
+        /// Bytes sent and not acknowledged, or not yet sent.
+        in_flight: u32,
+    },
+    /// It has ended, or has no peer any more.
     Gone,
     /// The kernel would not say.
     Failed(String),
@@ -53,7 +72,11 @@ impl Post {
                 None
             }
         };
-        Self { place, witness }
+        Self {
+            place,
+            witness,
+            raw: None,
+        }
     }
 
     /// Looks at sockets; gives each one's index in `sockets` and what is seen.
@@ -77,6 +100,38 @@ impl Post {
             looks.push((at, look));
         })?;
         Ok(looks)
+    }
+
+    /// Looks at sockets that the raw engine asks, whatever their state.
+    pub(super) fn rows(&mut self, sockets: &[&Socket]) -> Result<Vec<(usize, Row)>, SysError> {
+        let mut rows = Vec::with_capacity(sockets.len());
+        let names: Vec<SocketName> = sockets.iter().map(|&socket| socket.into()).collect();
+        self.place.diag.get_many(&names, |at, answer| {
+            let row = match answer {
+                Ok(payload) => match diag::socket(payload, sockets[at].ns) {
+                    Ok(Some(found)) if found.state.has_peer() => Row::There {
+                        state: found.state,
+                        tcp: found.tcp,
+                        in_flight: found.send_queue,
+                    },
+                    Ok(_) => Row::Gone,
+                    Err(error) => Row::Failed(error.to_string()),
+                },
+                Err(NoSocket::Gone | NoSocket::Replaced) => Row::Gone,
+                Err(NoSocket::Failed(error)) => Row::Failed(error.to_string()),
+            };
+            rows.push((at, row));
+        })?;
+        Ok(rows)
+    }
+
+    /// The raw engine's sockets in this namespace, opened at the first call.
+    pub(super) fn open_raw(&mut self) -> Result<&mut Raw, SysError> {
+        let raw = match self.raw.take() {
+            Some(raw) => raw,
+            None => Raw::open(&self.place.ns)?,
+        };
+        Ok(self.raw.insert(raw))
     }
 
     /// No RST can have come in unseen.

@@ -67,6 +67,22 @@ impl Host {
         ask(&self.look(), how)
     }
 
+    /// Asks every connection that has a peer, whatever its state.
+    pub(crate) fn ask_all(&self, how: &Probe) -> Report {
+        let facts = self.look();
+        let has_peer = |at: &usize| facts.sockets[*at].state.has_peer();
+        let all: Vec<usize> = (0..facts.sockets.len()).filter(has_peer).collect();
+        probe(&facts, &all, how, &AtomicBool::new(false), &mut |_| {})
+    }
+
+    /// Asks the only connection that has a peer.
+    #[track_caller]
+    pub(crate) fn ask_only(&self, how: &Probe) -> Answer {
+        let mut report = self.ask_all(how);
+        assert_eq!(report.answers.len(), 1, "{:?}", report.answers);
+        report.answers.remove(0)
+    }
+
     /// Asks the only connection of this host.
     pub(crate) fn ask_one(&self, how: &Probe) -> Answer {
         let mut report = self.ask(how);

@@ -1,4 +1,4 @@
-//! What cannot be asked gets a reason, and nothing is sent.
+//! What an engine cannot ask gets a reason, and nothing is sent.
 
 use std::io::Write;
 use std::time::Duration;
@@ -20,10 +20,26 @@ fn ask_everything(bed: &Bed, how: &Probe) -> Report {
     probe(&facts, &all, how, &AtomicBool::new(false), &mut |_| {})
 }
 
+/// The engines that ask through a descriptor.
+const BY_DESCRIPTOR: &[Option<Engine>] = &[Some(Engine::Repair), Some(Engine::Keepalive)];
+
+/// Every engine, and the choice of one.
+const ALL: &[Option<Engine>] = &[
+    None,
+    Some(Engine::Repair),
+    Some(Engine::Keepalive),
+    Some(Engine::Raw),
+];
+
 /// No answer without a reason, and nothing on the wire.
 #[track_caller]
-fn all_unknown(bed: &Bed, number: usize, is_reason: impl Fn(&Why) -> bool) {
-    for engine in [None, Some(Engine::Repair), Some(Engine::Keepalive)] {
+fn all_unknown(
+    bed: &Bed,
+    engines: &[Option<Engine>],
+    number: usize,
+    is_reason: impl Fn(&Why) -> bool,
+) {
+    for &engine in engines {
         let mark = bed.wire.mark();
         let report = ask_everything(bed, &with(engine));
         assert_eq!(report.answers.len(), number, "{:?}", report.answers);
@@ -39,7 +55,7 @@ fn all_unknown(bed: &Bed, number: usize, is_reason: impl Fn(&Why) -> bool) {
 }
 
 #[test]
-fn connections_that_nobody_accepted_are_not_asked() {
+fn connections_that_nobody_accepted_have_no_descriptor_to_ask_through() {
     if !Need::tun() {
         return;
     }
@@ -57,13 +73,13 @@ fn connections_that_nobody_accepted_are_not_asked() {
             == 2
     });
     // The listener is asked as well here: it has a descriptor, and no peer.
-    all_unknown(&bed, 3, |why| {
+    all_unknown(&bed, BY_DESCRIPTOR, 3, |why| {
         matches!(why, Why::NoDescriptor | Why::Unsupported(_))
     });
 }
 
 #[test]
-fn orphans_are_not_asked() {
+fn orphans_have_no_descriptor_to_ask_through() {
     if !Need::tun() {
         return;
     }
@@ -75,7 +91,7 @@ fn orphans_are_not_asked() {
         let mut rows = bed.near.look().into_parts().sockets.into_iter();
         rows.any(|row| row.state == TcpState::FinWait2 && row.orphaned())
     });
-    all_unknown(&bed, 1, |why| *why == Why::NoDescriptor);
+    all_unknown(&bed, BY_DESCRIPTOR, 1, |why| *why == Why::NoDescriptor);
 }
 
 #[test]
@@ -91,11 +107,11 @@ fn time_wait_is_not_asked() {
         let facts = bed.near.look();
         facts.sockets.len() == 1 && facts.sockets[0].state == TcpState::TimeWait
     });
-    all_unknown(&bed, 1, |why| *why == Why::NoDescriptor);
+    all_unknown(&bed, ALL, 1, |why| matches!(why, Why::Unsupported(_)));
 }
 
 #[test]
-fn half_closed_connections_are_not_asked() {
+fn half_closed_connections_are_not_asked_through_their_descriptor() {
     if !Need::tun() {
         return;
     }
@@ -105,7 +121,9 @@ fn half_closed_connections_are_not_asked() {
         .shutdown(std::net::Shutdown::Write)
         .expect("half-closing");
     socket::wait_state(&pair.near, TcpState::FinWait2);
-    all_unknown(&bed, 1, |why| matches!(why, Why::Unsupported(_)));
+    all_unknown(&bed, BY_DESCRIPTOR, 1, |why| {
+        matches!(why, Why::Unsupported(_))
+    });
 }
 
 #[test]

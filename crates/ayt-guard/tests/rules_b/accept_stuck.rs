@@ -120,6 +120,7 @@ fn three_of_128_wait_behind_a_read_of_a_ghost_and_reaping_it_frees_them() -> Don
     let order = Order {
         at: at(&facts, haunted.ghost),
         unless_heard: true,
+        account: None,
     };
     let reaped = reap(&facts, &[order]);
     assert_eq!(reaped[0].outcome, Reaped::Destroyed);

@@ -107,6 +107,7 @@ fn what_ayt_destroyed_is_held_until_its_owner_closes() -> Done {
         .map(|at| ayt_guard::reap::Order {
             at,
             unless_heard: false,
+            account: None,
         })
         .collect();
     let reaped = ayt_guard::reap::reap(&facts, &orders);

@@ -5,9 +5,12 @@ mod diag_socket;
 mod filter;
 mod hold;
 pub mod lab;
+mod narrow;
 mod netns;
 pub mod own;
+mod packet_socket;
 mod process;
+mod raw;
 mod runtime;
 mod scan;
 mod settings;
@@ -19,8 +22,9 @@ pub use diag_socket::DiagSocket;
 pub use hold::Hold;
 pub use netns::Netns;
 pub use process::{process_start, read_process, read_threads};
+pub use raw::RawSockets;
 pub use runtime::{
-    boot_id, clock_ticks_per_second, have_net_admin, prepare_runtime_dir, runtime_dir,
+    boot_id, clock_ticks_per_second, have_net_admin, have_net_raw, prepare_runtime_dir, runtime_dir,
 };
 pub use scan::scan_proc;
 pub use settings::{read_counters, read_socket_counts, read_sysctls};

@@ -86,6 +86,12 @@ pub fn have_net_admin() -> bool {
     capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::NET_ADMIN))
 }
 
+/// CAP_NET_RAW is in effect.
+#[must_use]
+pub fn have_net_raw() -> bool {
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::NET_RAW))
+}
+
 /// Clock ticks per second, as /proc counts process starts.
 #[must_use]
 pub fn clock_ticks_per_second() -> u64 {

@@ -1,5 +1,6 @@
 //! The socket options for which there is no safe wrapper: `TCP_INFO`,
-//! `TCP_REPAIR`, `SO_MEMINFO` and `SO_ATTACH_FILTER` (tcp(7), socket(7)).
+//! `TCP_REPAIR`, `SO_MEMINFO`, `SO_ATTACH_FILTER`, `SO_TIMESTAMPNS` and
+//! `SO_BINDTOIFINDEX` (tcp(7), socket(7)).
 #![expect(unsafe_code, reason = "raw getsockopt and setsockopt calls")]
 
 use std::io;
@@ -32,6 +33,19 @@ pub(super) fn drops(fd: BorrowedFd<'_>) -> io::Result<u32> {
         Some(&[a, b, c, d]) => Ok(u32::from_ne_bytes([a, b, c, d])),
         _ => Err(io::ErrorKind::InvalidData.into()),
     }
+}
+
+/// Has the kernel's times told with what is received (`SO_TIMESTAMPNS`).
+pub(super) fn set_timestamps(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let on = 1i32.to_ne_bytes();
+    set(fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &on)
+}
+
+/// Binds a socket of our own to an interface, by its index; 0 takes it back
+/// (`SO_BINDTOIFINDEX`, Linux 5.1).
+pub(super) fn bind_to_interface(fd: BorrowedFd<'_>, interface: u32) -> io::Result<()> {
+    let interface = interface.to_ne_bytes();
+    set(fd, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX, &interface)
 }
 
 /// Attaches a classic BPF program to a socket of our own.

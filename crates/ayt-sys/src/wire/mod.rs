@@ -1,11 +1,13 @@
 //! Bytes to and from the kernel and the network, without I/O. Every parser is
 //! total: bad bytes give an error, never a panic.
 
+pub mod capture;
 pub mod diag;
 pub mod netlink;
 pub mod packet;
 pub mod request;
 pub mod route;
+pub mod segment;
 
 /// Bytes that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

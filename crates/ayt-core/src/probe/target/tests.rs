@@ -217,12 +217,17 @@ fn what_came_between_the_look_and_the_ask_is_no_answer() {
 
 #[test]
 fn who_was_heard_within_a_second_and_since_the_look_need_not_be_asked() {
-    assert!(fresh(None).heard_unasked(&info(11, 300)));
-    assert!(!fresh(None).heard_unasked(&info(11, 1_300)));
-    assert!(!fresh(None).heard_unasked(&info(10, 300)));
+    assert!(fresh(None).heard_unasked(T(2_000), &info(11, 300)));
+    assert!(!fresh(None).heard_unasked(T(2_000), &info(11, 1_300)));
+    assert!(!fresh(None).heard_unasked(T(2_000), &info(10, 300)));
+    // One more segment than at the look, but nothing is younger for it: another
+    // ayt's knock.
+    let mut young = Target::new(T(0), &info(10, 100), None);
+    assert!(!young.heard_unasked(T(200), &info(11, 300)));
+    assert!(young.heard_unasked(T(200), &info(11, 100)));
     let mut asked = fresh(None);
     asked.on_asked(T(0), &info(10, 60_000));
-    assert!(!asked.heard_unasked(&info(11, 300)));
+    assert!(!asked.heard_unasked(T(2_000), &info(11, 300)));
 }
 
 #[test]
@@ -289,4 +294,86 @@ proptest! {
             other => prop_assert!(false, "{other:?}"),
         }
     }
+}
+
+/// A raw ask's driver: no account is read, only answers are told.
+fn run_raw(mut target: Target, mut on_ask: impl FnMut(&mut Target, u32)) -> (Verdict, Duration) {
+    let mut now = T(0);
+    loop {
+        match target.next(now) {
+            Step::Ask => {
+                target.on_asked(now, &TcpInfo::default());
+                let asks = target.asks();
+                on_ask(&mut target, asks);
+            }
+            Step::Wait(until) => now = until,
+            Step::Done(verdict) => return (verdict, now),
+        }
+    }
+}
+
+#[test]
+fn an_answer_seen_has_its_own_round_trip_after_the_first_ask_only() {
+    let (verdict, _) = run_raw(fresh(None), |target, _| target.on_answer(Some(T(30))));
+    assert_eq!(verdict, Verdict::Alive { rtt: Some(T(30)) });
+    let (verdict, _) = run_raw(fresh(None), |target, asks| {
+        if asks == 2 {
+            target.on_answer(Some(T(30)));
+        }
+    });
+    assert_eq!(verdict, Verdict::Alive { rtt: None });
+}
+
+#[test]
+fn an_answer_before_the_first_ask_is_none() {
+    let mut target = fresh(None);
+    target.on_answer(Some(T(30)));
+    target.on_refused();
+    assert_eq!(target.verdict(), None);
+}
+
+#[test]
+fn silence_after_a_guess_is_a_suspicion_and_after_learnt_numbers_a_death() {
+    let (verdict, at) = run_raw(fresh(None), |_, _| {});
+    assert_eq!((verdict, at), (Verdict::Dead(Cause::Unanswered), T(5_000)));
+    for guess in 1..=3 {
+        for unreachable in [false, true] {
+            let (verdict, at) = run_raw(fresh(None), |target, asks| {
+                if asks == guess {
+                    target.on_guess();
+                }
+                if unreachable {
+                    target.on_unreachable();
+                }
+            });
+            let suspicion = if unreachable {
+                Suspicion::Unreachable
+            } else {
+                Suspicion::Silent
+            };
+            assert_eq!((verdict, at), (Verdict::Suspect(suspicion), T(5_000)));
+        }
+    }
+    let (verdict, _) = run_raw(fresh(None), |target, _| {
+        target.on_guess();
+        target.on_answer(None);
+    });
+    assert_eq!(verdict, Verdict::Alive { rtt: None });
+}
+
+#[test]
+fn a_refusal_is_death_at_once() {
+    let (verdict, at) = run_raw(fresh(None), |target, _| target.on_refused());
+    assert_eq!((verdict, at), (Verdict::Dead(Cause::PeerReset), T(0)));
+}
+
+#[test]
+fn a_segment_that_the_kernel_took_for_none_of_the_connections_is_no_life() {
+    let mut target = fresh(None);
+    target.on_asked(T(0), &info(10, 60_000));
+    // Another ayt's knock: one more segment, and nothing is younger for it.
+    target.on_info(T(40), TcpState::Established, &info(11, 60_040));
+    assert_eq!(target.verdict(), None);
+    target.on_info(T(80), TcpState::Established, &info(12, 10));
+    assert!(matches!(target.verdict(), Some(Verdict::Alive { .. })));
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ayt_core::fact::Why;
 use ayt_core::probe::engine::{keepalive_may_ask, keepalive_ready_in};
-use ayt_core::probe::{ASKS, Engine};
+use ayt_core::probe::{ASKS, Engine, Refusal};
 use ayt_core::tcp_state::TcpState;
 use ayt_sys::Descriptors;
 
@@ -16,8 +16,7 @@ use super::super::journal::{Change, Intent};
 use super::super::run::Item;
 use super::super::watch::Look;
 use super::super::{answers, holders};
-use super::{Asking, intent, restore};
-use crate::collect::why;
+use super::{Asking, intent, restore, switch};
 
 /// Connections asked under one lock, which is held until the kernel's next tick.
 const BATCH: usize = 512;
@@ -95,7 +94,7 @@ fn one(
         }
         Asked::TooFresh(state, info) => {
             item.machine.on_info(at, state, &info);
-            item.machine.heard_unasked(&info);
+            item.machine.heard_unasked(at, &info);
             item.not_before = at + keepalive_ready_in(&info);
         }
         // Once more, with the journal.
@@ -103,10 +102,17 @@ fn one(
         Asked::Unsafe(_, TcpState::Closed, _) => item.found_closed(),
         Asked::Unsafe(refusal, state, info) => {
             item.machine.on_info(at, state, &info);
-            item.machine.heard_unasked(&info);
-            item.machine.on_failure(refusal.why());
+            item.machine.heard_unasked(at, &info);
+            (item.ready.state, item.ready.info) = (state, info);
+            // The asks made so far were the kernel's: the rest must be, too.
+            let first = item.machine.asks() == 0 && item.machine.verdict().is_none();
+            if first && refusal != Refusal::InRepair {
+                switch(item, asking.how, at, refusal.why());
+            } else {
+                item.machine.on_failure(refusal.why());
+            }
         }
-        Asked::Refused(error) => item.machine.on_failure(why(&item.ready.owner, &error)),
+        Asked::Refused(error) => item.machine.on_failure(item.ready.why(&error)),
     }
     None
 }

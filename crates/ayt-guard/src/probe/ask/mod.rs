@@ -2,19 +2,23 @@
 
 mod keepalive;
 mod pace;
+mod raw;
 mod repair;
 mod restore;
 
 use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 
+use std::time::Duration;
+
 use ayt_core::fact::Why;
 use ayt_core::facts::Cookie;
+use ayt_core::probe::engine::{choose, keepalive_ready_in};
 
-use super::Probe;
 use super::journal::{Change, Intent};
 use super::run::{Item, Tools};
 use super::watch::{Index, Posts};
+use super::{Engine, Probe};
 use crate::clock::Clock;
 
 pub(super) use pace::Pace;
@@ -32,10 +36,13 @@ pub(super) struct Asking<'a> {
 impl Asking<'_> {
     /// Asks the items that are due, each by its engine.
     pub(super) fn ask(&mut self, items: &mut [Item<'_>], due: Vec<usize>) {
-        let (by_repair, by_keepalive): (Vec<usize>, Vec<usize>) = due
-            .into_iter()
-            .partition(|&at| items[at].ready.engine == super::Engine::Repair);
+        let mut by_engine = [const { Vec::new() }; 3];
+        for at in due {
+            by_engine[items[at].ready.engine as usize].push(at);
+        }
+        let [by_repair, by_keepalive, by_raw] = by_engine;
         repair::ask(self, items, &by_repair);
+        raw::ask(self, items, &by_raw);
         keepalive::ask(self, items, &by_keepalive);
     }
 
@@ -70,15 +77,45 @@ impl Asking<'_> {
 }
 
 fn intent(item: &Item<'_>, change: Change) -> Intent {
-    let owner = &item.ready.owner;
+    // Only what a descriptor leads to is ever changed.
+    let (pid, fd) = item
+        .ready
+        .owner
+        .map_or((0, 0), |owner| (owner.pid, owner.fd));
     Intent {
         ns: u64::from(item.ready.socket.ns.0),
         cookie: item.ready.socket.cookie.0,
         inode: item.ready.socket.inode,
-        pid: owner.pid,
-        fd: owner.fd,
+        pid,
+        fd,
         change,
     }
+}
+
+/// The engine chosen at first cannot ask after all: perhaps another one may.
+fn switch(item: &mut Item<'_>, how: &Probe, now: Duration, reason: Why) {
+    let mut choice = choose(&item.askable(), how.engine);
+    let tried = item.ready.engine;
+    for (engine, why) in &mut choice.passed_over {
+        if *engine == tried {
+            *why = reason.clone();
+        }
+    }
+    match choice.engine {
+        Some(engine) if engine != tried => {
+            item.not_before = match engine {
+                Engine::Keepalive => now + keepalive_ready_in(&item.ready.info),
+                Engine::Repair | Engine::Raw => now,
+            };
+            item.ready.engine = engine;
+        }
+        Some(_) => item.machine.on_failure(reason),
+        None => {
+            let why = choice.why_none().cloned().unwrap_or(reason);
+            item.machine.on_failure(why);
+        }
+    }
+    item.ready.choice = choice;
 }
 
 fn fail(items: &mut [Item<'_>], batch: &[usize], error: &str) {

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use ayt_core::probe::engine::{choose, keepalive_ready_in, repair_ready_in};
-use ayt_core::probe::{Engine, Refusal};
+use ayt_core::probe::Refusal;
+use ayt_core::probe::engine::repair_ready_in;
 use ayt_core::tcp_state::TcpState;
 use ayt_sys::Descriptors;
 
@@ -11,9 +11,8 @@ use super::super::engines::{self, Asked};
 use super::super::journal::{Change, Intent};
 use super::super::run::Item;
 use super::super::{Probe, answers, holders};
-use super::{Asking, intent};
+use super::{Asking, intent, switch};
 use crate::clock::Clock;
-use crate::collect::why;
 use crate::spread::threads;
 
 /// Connections that a thread asks under one lock.
@@ -110,35 +109,18 @@ fn one(descriptors: &mut Descriptors, item: &mut Item<'_>, how: &Probe, clock: &
             (item.ready.state, item.ready.info) = (state, info);
             match refusal {
                 _ if state == TcpState::Closed => item.found_closed(),
-                Refusal::RepairState => switch(item, how, clock, || refusal.why()),
+                Refusal::RepairState => switch(item, how, clock.now(), refusal.why()),
                 other => item.machine.on_failure(other.why()),
             }
         }
         Asked::Refused(error) if error.is_refused() => {
-            let reason = why(&item.ready.owner, &error);
-            switch(item, how, clock, || reason);
+            let reason = item.ready.why(&error);
+            switch(item, how, clock.now(), reason);
         }
-        Asked::Refused(error) => item.machine.on_failure(why(&item.ready.owner, &error)),
+        Asked::Refused(error) => item.machine.on_failure(item.ready.why(&error)),
         Asked::TooFresh(_, info) => {
-            item.machine.heard_unasked(&info);
+            item.machine.heard_unasked(at, &info);
             item.not_before = at + repair_ready_in(&info);
         }
-    }
-}
-
-/// The repair engine cannot ask: perhaps the keepalive engine may.
-fn switch(
-    item: &mut Item<'_>,
-    how: &Probe,
-    clock: &Clock,
-    reason: impl FnOnce() -> ayt_core::fact::Why,
-) {
-    match choose(&item.askable(), how.engine) {
-        Ok(engine @ Engine::Keepalive) => {
-            item.not_before = clock.now() + keepalive_ready_in(&item.ready.info);
-            item.ready.engine = engine;
-        }
-        Ok(Engine::Repair) => item.machine.on_failure(reason()),
-        Err(refusal) => item.machine.on_failure(refusal.why()),
     }
 }

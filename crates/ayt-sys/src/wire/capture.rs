@@ -1,0 +1,272 @@
+//! Packets as a packet socket shows them, from the network header on: TCP
+//! segments, and ICMP errors that quote one.
+//!
+//! Only the first part of a packet need be there, as long as it holds what is
+//! read: a capture is cut short.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use ayt_core::probe::segment::{Flags, Segment, Timestamps};
+
+use super::be16_at;
+use super::packet::FourTuple;
+
+/// A packet seen, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sight {
+    /// By the kernel's clock, from the epoch.
+    pub at: Duration,
+    /// What it is.
+    pub packet: Captured,
+}
+
+/// What a packet is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Captured {
+    /// A TCP segment.
+    Segment {
+        /// Its sender.
+        from: SocketAddr,
+        /// Its receiver.
+        to: SocketAddr,
+        /// What it says.
+        segment: Segment,
+    },
+    /// An ICMP or ICMPv6 error about a TCP segment.
+    Error(IcmpError),
+}
+
+/// An ICMP error that quotes a TCP segment (RFC 792, RFC 4443).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IcmpError {
+    /// Who sent it: a router on the way, or the peer.
+    pub from: IpAddr,
+    /// What it says.
+    pub kind: IcmpKind,
+    /// The connection of the quoted segment, as its sender names it.
+    pub connection: FourTuple,
+    /// The quoted segment's sequence number.
+    pub seq: u32,
+    /// The quoted packet's IPv4 identification; 0 over IPv6.
+    pub id: u16,
+    /// Hops that the quoted packet had left where it was quoted.
+    pub hops_left: u8,
+}
+
+/// What an ICMP error says of the segment it quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IcmpKind {
+    /// It ran out of hops on the way.
+    TimeExceeded,
+    /// It cannot be delivered; the code says why (host 1, port 3,
+    /// administratively prohibited 13, …).
+    Unreachable {
+        /// ICMP code.
+        code: u8,
+    },
+    /// It is too big for the next link.
+    TooBig {
+        /// What would fit, bytes; 0 where an old router does not say.
+        mtu: u32,
+    },
+}
+
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const ICMP6: u8 = 58;
+
+/// Extension headers looked past, at most.
+const EXTENSIONS: usize = 8;
+
+/// Reads a packet. `None` for what is neither.
+#[must_use]
+pub fn read(packet: &[u8]) -> Option<Captured> {
+    let outer = Header::read(packet)?;
+    let body = packet.get(outer.length..)?;
+    match (outer.protocol, outer.from) {
+        (TCP, _) if outer.first_fragment => segment(&outer, body),
+        (ICMP, IpAddr::V4(_)) | (ICMP6, IpAddr::V6(_)) if outer.first_fragment => {
+            error(&outer, body).map(Captured::Error)
+        }
+        _ => None,
+    }
+}
+
+fn segment(ip: &Header, tcp: &[u8]) -> Option<Captured> {
+    let length = usize::from(tcp.get(12)? >> 4) * 4;
+    if length < 20 {
+        return None;
+    }
+    // Cut short or not, options lie within the first 60 bytes.
+    let options = tcp
+        .get(20..length)
+        .unwrap_or_else(|| &tcp[20.min(tcp.len())..]);
+    Some(Captured::Segment {
+        from: SocketAddr::new(ip.from, be16_at(tcp, 0)?),
+        to: SocketAddr::new(ip.to, be16_at(tcp, 2)?),
+        segment: Segment {
+            flags: Flags(*tcp.get(13)?),
+            seq: be32_at(tcp, 4)?,
+            ack: be32_at(tcp, 8)?,
+            window: be16_at(tcp, 14)?,
+            timestamps: timestamps(options),
+            payload: ip.body.checked_sub(length as u32)?,
+            traffic_class: ip.traffic_class,
+            flow_label: ip.flow_label,
+        },
+    })
+}
+
+/// The timestamps among a segment's options (RFC 7323 3.2).
+fn timestamps(mut options: &[u8]) -> Option<Timestamps> {
+    loop {
+        match *options {
+            [1, ref rest @ ..] => options = rest,
+            [8, 10, a, b, c, d, e, f, g, h, ..] => {
+                return Some(Timestamps {
+                    value: u32::from_be_bytes([a, b, c, d]),
+                    echo: u32::from_be_bytes([e, f, g, h]),
+                });
+            }
+            [2..=255, length @ 2..=255, ..] => options = options.get(usize::from(length)..)?,
+            _ => return None,
+        }
+    }
+}
+
+fn error(ip: &Header, icmp: &[u8]) -> Option<IcmpError> {
+    let (&kind, &code) = (icmp.first()?, icmp.get(1)?);
+    let kind = match (ip.protocol, kind, code) {
+        (ICMP, 11, 0) | (ICMP6, 3, 0) => IcmpKind::TimeExceeded,
+        (ICMP, 3, 4) => IcmpKind::TooBig {
+            mtu: be16_at(icmp, 6)?.into(),
+        },
+        (ICMP6, 2, _) => IcmpKind::TooBig {
+            mtu: be32_at(icmp, 4)?,
+        },
+        (ICMP, 3, _) | (ICMP6, 1, _) => IcmpKind::Unreachable { code },
+        _ => return None,
+    };
+    let quoted = icmp.get(8..)?;
+    let inner = Header::read(quoted)?;
+    if inner.protocol != TCP || !inner.first_fragment {
+        return None;
+    }
+    // RFC 792 promises the first eight bytes: ports and sequence number.
+    let tcp = quoted.get(inner.length..)?;
+    Some(IcmpError {
+        from: ip.from,
+        kind,
+        connection: FourTuple {
+            local: SocketAddr::new(inner.from, be16_at(tcp, 0)?),
+            remote: SocketAddr::new(inner.to, be16_at(tcp, 2)?),
+        },
+        seq: be32_at(tcp, 4)?,
+        id: inner.id,
+        hops_left: inner.hops,
+    })
+}
+
+/// What is needed of an IP header.
+struct Header {
+    from: IpAddr,
+    to: IpAddr,
+    protocol: u8,
+    /// Bytes before the body, extension headers included.
+    length: usize,
+    /// Bytes of the body, as the header says.
+    body: u32,
+    first_fragment: bool,
+    traffic_class: u8,
+    flow_label: u32,
+    id: u16,
+    hops: u8,
+}
+
+impl Header {
+    fn read(packet: &[u8]) -> Option<Self> {
+        match packet.first()? >> 4 {
+            4 => Self::read4(packet),
+            6 => Self::read6(packet),
+            _ => None,
+        }
+    }
+
+    fn read4(packet: &[u8]) -> Option<Self> {
+        let length = usize::from(packet.first()? & 0x0f) * 4;
+        if length < 20 {
+            return None;
+        }
+        let ip = |at: usize| -> Option<IpAddr> {
+            let bytes: [u8; 4] = packet.get(at..at + 4)?.try_into().ok()?;
+            Some(Ipv4Addr::from(bytes).into())
+        };
+        // A segment that the network card cuts up later may be longer than the
+        // field holds: then it is 0.
+        let total = u32::from(be16_at(packet, 2)?);
+        let total = if total == 0 { u32::MAX } else { total };
+        Some(Self {
+            from: ip(12)?,
+            to: ip(16)?,
+            protocol: *packet.get(9)?,
+            length,
+            body: total.checked_sub(length as u32)?,
+            first_fragment: be16_at(packet, 6)? & 0x1fff == 0,
+            traffic_class: *packet.get(1)?,
+            flow_label: 0,
+            id: be16_at(packet, 4)?,
+            hops: *packet.get(8)?,
+        })
+    }
+
+    fn read6(packet: &[u8]) -> Option<Self> {
+        let ip = |at: usize| -> Option<IpAddr> {
+            let bytes: [u8; 16] = packet.get(at..at + 16)?.try_into().ok()?;
+            Some(Ipv6Addr::from(bytes).into())
+        };
+        let first = be32_at(packet, 0)?;
+        let mut header = Self {
+            from: ip(8)?,
+            to: ip(24)?,
+            protocol: *packet.get(6)?,
+            length: 40,
+            body: match be16_at(packet, 4)? {
+                0 => u32::MAX,
+                length => length.into(),
+            },
+            first_fragment: true,
+            traffic_class: (first >> 20) as u8,
+            flow_label: first & 0x000f_ffff,
+            id: 0,
+            hops: *packet.get(7)?,
+        };
+        for _ in 0..EXTENSIONS {
+            let extension = packet.get(header.length..)?;
+            let length = match header.protocol {
+                // Hop-by-hop, routing, destination options: units of eight bytes
+                // after the first.
+                0 | 43 | 60 => (usize::from(*extension.get(1)?) + 1) * 8,
+                44 => {
+                    header.first_fragment &= be16_at(extension, 2)? & 0xfff8 == 0;
+                    8
+                }
+                // Authentication: units of four, less two.
+                51 => (usize::from(*extension.get(1)?) + 2) * 4,
+                _ => return Some(header),
+            };
+            header.protocol = *extension.first()?;
+            header.length += length;
+            header.body = header.body.checked_sub(length as u32)?;
+        }
+        None
+    }
+}
+
+fn be32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let end = at.checked_add(4)?;
+    Some(u32::from_be_bytes(bytes.get(at..end)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests;
