@@ -6,6 +6,7 @@
 mod common;
 
 mod authority;
+mod below;
 mod certificates;
 mod cut;
 mod cuts;

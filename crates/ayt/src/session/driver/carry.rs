@@ -24,7 +24,7 @@ impl Core {
         notice: impl FnMut(Notice),
     ) -> Option<End>
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         if !self.attach(&ticket, start.terms, start.detector) {
             return None;
@@ -70,7 +70,7 @@ impl Core {
         notice: N,
     ) -> Pump<S, N>
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
         N: FnMut(Notice),
     {
         Pump::new(Arc::clone(self), ticket, io, (decoder, below), notice)

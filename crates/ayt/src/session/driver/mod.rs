@@ -78,6 +78,11 @@ pub(crate) enum Notice {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
+/// A beat as the wire has it: 0 is none.
+pub(crate) fn beat(ms: u32) -> Option<Duration> {
+    (ms > 0).then(|| Duration::from_millis(ms.into()))
+}
+
 /// What a connection begins with, once it is registered.
 #[derive(Debug)]
 pub(crate) struct Start {

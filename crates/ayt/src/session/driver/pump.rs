@@ -17,6 +17,7 @@ use tokio::time::{Sleep, sleep_until};
 use super::outgoing::{Outgoing, SLICES};
 use super::rest::Rest;
 use super::{Below, Core, Link, Notice, Place, Ticket};
+use crate::session::transport::tcp_below;
 
 /// Reads in a row before others get their turn.
 const READS: usize = 8;
@@ -59,7 +60,7 @@ enum Turn {
 
 impl<S, N> Pump<S, N>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
     N: FnMut(Notice),
 {
     pub(super) fn new(
@@ -329,7 +330,7 @@ where
     }
 
     fn failed(&mut self, cx: &mut Context<'_>, error: &io::Error) -> Turn {
-        let cause = super::cause_of(error);
+        let cause = super::cause_of(error, tcp_below(&self.io));
         self.eof = true;
         self.turn(cx, |link, now| link.handle_error(now, cause))
     }
@@ -340,7 +341,7 @@ impl<S: Unpin, N> Unpin for Pump<S, N> {}
 
 impl<S, N> Future for Pump<S, N>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
     N: FnMut(Notice),
 {
     type Output = Option<End>;

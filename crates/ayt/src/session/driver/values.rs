@@ -7,6 +7,7 @@ use ayt_core::cause::Cause;
 use ayt_core::session::frame::Reason;
 use ayt_core::session::registry::Held;
 use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, OfferError, Traffic};
+use tokio::net::TcpStream;
 
 use super::Core;
 
@@ -25,12 +26,16 @@ pub struct SessionEnd {
 }
 
 /// What an error of the transport says: out of what a watched stream below has said, else
-/// out of the error's number or kind.
-pub(super) fn cause_of(error: &io::Error) -> Cause {
+/// out of the error's number or kind, and what the kernel still knows of the TCP socket
+/// below, if there is one: which of its timers gave up.
+pub(super) fn cause_of(error: &io::Error, tcp: Option<&TcpStream>) -> Cause {
     if let Some(ended) = crate::cause::ended(error) {
         return ended.cause();
     }
     match error.kind() {
+        io::ErrorKind::TimedOut => tcp
+            .and_then(|tcp| crate::cause::of(error, tcp))
+            .unwrap_or(Cause::TimedOut),
         // What encrypts has its own end, and this was not it.
         io::ErrorKind::UnexpectedEof => Cause::Truncated,
         io::ErrorKind::InvalidData => Cause::Failed,
@@ -116,7 +121,7 @@ mod tests {
             (ErrorKind::UnexpectedEof, Cause::Truncated),
             (ErrorKind::InvalidData, Cause::Failed),
         ] {
-            assert_eq!(cause_of(&kind.into()), cause, "{kind}");
+            assert_eq!(cause_of(&kind.into(), None), cause, "{kind}");
         }
     }
 
@@ -124,7 +129,7 @@ mod tests {
     fn what_a_watched_stream_below_has_found_is_the_cause() {
         for cause in Cause::ALL {
             let error = io::Error::from(Ended::new(cause, None));
-            assert_eq!(cause_of(&error), cause);
+            assert_eq!(cause_of(&error, None), cause);
         }
     }
 }

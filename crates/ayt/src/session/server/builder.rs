@@ -13,6 +13,8 @@ use super::config::{BadLimit, Limits};
 use super::log;
 use super::shared::{Parts, Shared, random};
 use super::{Server, tasks};
+use crate::session::BadSockets;
+use crate::session::sockets::Sockets;
 use crate::session::store::{Memory, Node, SessionStore};
 #[cfg(feature = "tls")]
 use crate::tls::{BadAlpn, rustls};
@@ -27,6 +29,7 @@ pub struct ServerBuilder {
     limits: Limits,
     store: Option<Arc<dyn SessionStore>>,
     node: Option<Node>,
+    pub(super) sockets: Sockets,
     #[cfg(feature = "tls")]
     tls: Option<Arc<rustls::ServerConfig>>,
 }
@@ -44,6 +47,9 @@ pub enum StartError {
     /// A setting that cannot be.
     #[error(transparent)]
     Limit(#[from] BadLimit),
+    /// Keepalive settings that cannot be had.
+    #[error(transparent)]
+    Sockets(#[from] BadSockets),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Bind {
@@ -218,6 +224,7 @@ impl ServerBuilder {
 
     fn start_at(self, local: Option<SocketAddr>) -> Result<Server, StartError> {
         let terms = self.limits.check()?;
+        self.sockets.check()?;
         let authentication = self.authentication.ok_or(StartError::NoAuthentication)?;
         #[cfg(feature = "tls")]
         let tls = match &self.tls {
@@ -245,6 +252,7 @@ impl ServerBuilder {
             limits: self.limits,
             terms,
             policy,
+            sockets: self.sockets,
             authentication,
             #[cfg(feature = "tls")]
             tls,

@@ -21,7 +21,7 @@ use super::log;
 use super::register::Registration;
 use super::shared::random;
 use super::stats::one_more;
-use crate::session::driver::{Core, Ticket};
+use crate::session::driver::{Core, Ticket, beat};
 
 /// What is to be put into effect.
 pub(super) struct ToCommit {
@@ -241,7 +241,6 @@ impl Deciding<'_, '_> {
     /// What was agreed, for the link.
     fn terms(&self, terms: &Terms, now: Duration) -> (link::Terms, Option<Fixed>) {
         let limits = &self.registration.shared.limits;
-        let beat = |ms: u32| (ms > 0).then(|| Duration::from_millis(ms.into()));
         let challenge = Duration::from_millis(terms.challenge_ms.into());
         let link = link::Terms {
             own_beat: beat(terms.server_beat_ms),

@@ -26,6 +26,7 @@ use super::shared::Shared;
 use super::spare;
 use super::stats::one_more;
 use crate::session::driver::{Below, Ticket};
+use crate::session::transport::tcp_below;
 use crate::session::wire::write_frame;
 
 /// How long a refused client's bytes are read, so that closing does not turn into a
@@ -59,12 +60,27 @@ impl Drop for Carried {
 
 /// A connection as the listener has accepted it.
 pub(super) fn accepted(shared: &Arc<Shared>, io: TcpStream, peer: SocketAddr) {
-    #[cfg(feature = "tls")]
-    if shared.tls.is_some() {
-        secure::admit(shared, io, peer);
+    if let Err(error) = shared.sockets.prepare(&io) {
+        one_more(&shared.counters.accept_errors);
+        log::unable(peer, "a socket's options could not be set", &error);
+        crate::close::abortive(io);
         return;
     }
-    admit(shared, io, peer, None);
+    #[cfg(feature = "tls")]
+    if shared.tls.is_some() {
+        secure::admit(shared, io, peer, Whose::Server);
+        return;
+    }
+    admit(shared, io, peer, Whose::Server, None);
+}
+
+/// Whose socket it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Accepted here.
+    Server,
+    /// Given by the program, which has set its options.
+    Program,
 }
 
 /// Takes a connection on, or turns it away at once.
@@ -72,6 +88,7 @@ pub(super) fn admit<S>(
     shared: &Arc<Shared>,
     mut io: S,
     peer: SocketAddr,
+    whose: Whose,
     certificate: Option<Vec<u8>>,
 ) -> bool
 where
@@ -79,7 +96,8 @@ where
 {
     match enter(shared, peer) {
         Ok(place) => {
-            let newcomer = Newcomer::new(shared, peer, place, certificate);
+            let mut newcomer = Newcomer::new(shared, (peer, whose), place);
+            newcomer.certificate = certificate;
             shared.spawn(serve(shared.clone(), io, newcomer));
             true
         }
@@ -110,6 +128,7 @@ pub(super) fn enter(shared: &Arc<Shared>, peer: SocketAddr) -> Result<Place, Ref
 /// A connection that has not registered.
 pub(super) struct Newcomer {
     pub(super) peer: SocketAddr,
+    pub(super) whose: Whose,
     pub(super) place: Place,
     /// The client's, verified by TLS.
     pub(super) certificate: Option<Vec<u8>>,
@@ -119,16 +138,12 @@ pub(super) struct Newcomer {
 }
 
 impl Newcomer {
-    pub(super) fn new(
-        shared: &Shared,
-        peer: SocketAddr,
-        place: Place,
-        certificate: Option<Vec<u8>>,
-    ) -> Self {
+    pub(super) fn new(shared: &Shared, (peer, whose): (SocketAddr, Whose), place: Place) -> Self {
         Self {
             peer,
+            whose,
             place,
-            certificate,
+            certificate: None,
             deadline: Instant::now() + shared.limits.registration,
             below: Below::default(),
         }
@@ -171,6 +186,7 @@ where
 {
     let Newcomer {
         peer,
+        whose,
         place,
         certificate,
         deadline,
@@ -188,6 +204,11 @@ where
     match outcome {
         Outcome::Session(admitted) => {
             drop(place);
+            if whose == Whose::Server
+                && let Some(tcp) = tcp_below(&io)
+            {
+                shared.sockets.watch(tcp, &admitted.welcome);
+            }
             Box::pin(begin(&shared, io, (decoder, below), admitted)).await;
         }
         Outcome::Spare(spare) => {

@@ -64,6 +64,7 @@ mod register;
 mod secure;
 mod session;
 mod shared;
+mod sockets;
 mod spare;
 mod stats;
 mod tasks;
@@ -90,6 +91,7 @@ pub use held::Predecessor;
 pub use session::{Session, SessionReceiver, SessionSender};
 pub use stats::{Now, Stats};
 
+use connection::Whose;
 use shared::Shared;
 
 /// A server for `ayt/1`. See [the module](self).
@@ -125,7 +127,8 @@ impl Server {
 
     /// Serves a connection that was accepted elsewhere: over TLS, a Unix socket, in a
     /// test. It has the registration deadline from here on, and is counted for
-    /// `peer`'s address. `false` where it was turned away at once (too many connections
+    /// `peer`'s address. Its options are left as they are: set keepalive and a user timeout
+    /// yourself ([`keepalive::apply`](crate::keepalive::apply)). `false` where it was turned away at once (too many connections
     /// have not registered, or the server is shutting down): it is closed then.
     ///
     /// What encrypts must have finished its handshake: bound that one too, or let this
@@ -135,7 +138,7 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        connection::admit(&self.shared, io, peer, None)
+        connection::admit(&self.shared, io, peer, Whose::Program, None)
     }
 
     /// As [`Self::serve_connection`], with the client's end-entity certificate (DER) that
@@ -144,7 +147,7 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        connection::admit(&self.shared, io, peer, Some(certificate))
+        connection::admit(&self.shared, io, peer, Whose::Program, Some(certificate))
     }
 
     /// Serves a connection that was accepted elsewhere and begins with a TLS handshake:
@@ -155,7 +158,7 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        secure::admit(&self.shared, io, peer)
+        secure::admit(&self.shared, io, peer, Whose::Program)
     }
 
     /// What it has counted, and what there is now.

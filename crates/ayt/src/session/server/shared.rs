@@ -19,6 +19,7 @@ use super::config::{Limits, ms};
 use super::door::Door;
 use super::stats::Counters;
 use crate::session::driver::Clock;
+use crate::session::sockets::Sockets;
 use crate::session::store::{Node, SessionStore};
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::task::JoinSet;
@@ -34,6 +35,7 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) terms: TermsPolicy,
     pub(super) policy: Policy,
+    pub(super) sockets: Sockets,
     pub(super) authentication: Authentication,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<tokio_rustls::TlsAcceptor>,
@@ -67,6 +69,7 @@ pub(super) struct Parts {
     pub(super) limits: Limits,
     pub(super) terms: TermsPolicy,
     pub(super) policy: Policy,
+    pub(super) sockets: Sockets,
     pub(super) authentication: Authentication,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<tokio_rustls::TlsAcceptor>,
@@ -86,6 +89,7 @@ impl Shared {
             limits,
             terms: parts.terms,
             policy: parts.policy,
+            sockets: parts.sockets,
             authentication: parts.authentication,
             #[cfg(feature = "tls")]
             tls: parts.tls,
