@@ -1,7 +1,6 @@
 //! One registered connection: from WELCOME to the moment its socket is closed.
 //! See docs/protocol.md, "Heartbeats" and "Goodbye".
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +9,7 @@ use super::frame::{Bye, Reason, Retry};
 use super::traffic::{Offer, OfferError, Traffic};
 use super::violation::Violation;
 use crate::cause::Cause;
-use crate::compact::Nanos;
+use crate::compact::{Micros, Nanos, Queue};
 use crate::detectors::Detector;
 
 mod asking;
@@ -116,7 +115,7 @@ pub struct Link<D> {
     suspect: bool,
     end: Option<Box<End>>,
     closed: bool,
-    events: VecDeque<Event>,
+    events: Queue<Event>,
 }
 
 impl<D: Detector> Link<D> {
@@ -137,7 +136,7 @@ impl<D: Detector> Link<D> {
             suspect: false,
             end: None,
             closed: false,
-            events: VecDeque::new(),
+            events: Queue::new(),
             traffic,
         };
         link.sent_something(now);
@@ -224,7 +223,7 @@ impl<D: Detector> Link<D> {
         if matches!(self.out, Out::Open | Out::Finishing { .. }) && self.end.is_none() {
             self.out = Out::Finishing { reason, retry };
             let bound = after(now, self.terms.finish);
-            self.timers.finish.get_or_insert(bound);
+            self.timers.rare().finish.get_or_insert(bound);
         }
         self.settle(now);
     }
@@ -272,10 +271,10 @@ impl<D: Detector> Link<D> {
         if end.fate == Fate::Ends {
             self.traffic.set_ending();
         }
-        self.timers.finish = None;
-        self.timers.ask = None;
         self.suspect = false;
-        self.timers.drain = Some(after(now, self.terms.drain));
+        let until = after(now, self.terms.drain);
+        let timers = self.timers.rare();
+        (timers.finish, timers.ask, timers.drain) = (None, None, Some(until));
         self.events.push_back(Event::Ending(end.clone()));
         self.end = Some(Box::new(end));
     }
@@ -335,7 +334,7 @@ impl<D: Detector> Link<D> {
 }
 
 /// That much later.
-const fn after(now: Duration, span: Nanos) -> Nanos {
+const fn after(now: Duration, span: Micros) -> Nanos {
     Nanos::new(now.saturating_add(span.get()))
 }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ayt_core::session::registry::{Memory as LocalEpochs, Policy, Registry};
+use ayt_core::session::registry::{Policy, Registry};
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::mpsc;
 
@@ -241,11 +241,7 @@ impl ServerBuilder {
             }
         };
         let last_epoch = unix_ms();
-        let registry = Registry::new(
-            self.limits.registry(policy),
-            LocalEpochs::default(),
-            last_epoch,
-        );
+        let registry = Registry::new(self.limits.registry(policy), last_epoch);
         let (queue, sessions) = mpsc::channel(self.limits.backlog);
         let kicks = store.kicks(&node);
         let shared = Shared::new(Parts {
