@@ -7,10 +7,12 @@ use std::time::Duration;
 /// A time or a time span in whole nanoseconds. [`Duration`] takes 16 bytes; this takes
 /// 8, also within an `Option`. More than 584 years are taken for 584 years.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Nanos(NonZeroU64);
+pub struct Nanos(NonZeroU64);
 
 impl Nanos {
-    pub(crate) const fn new(time: Duration) -> Self {
+    /// Of this time.
+    #[must_use]
+    pub const fn new(time: Duration) -> Self {
         let nanos = time.as_nanos();
         let one_more = if nanos >= u64::MAX as u128 {
             u64::MAX
@@ -24,7 +26,9 @@ impl Nanos {
         }
     }
 
-    pub(crate) const fn get(self) -> Duration {
+    /// The time.
+    #[must_use]
+    pub const fn get(self) -> Duration {
         Duration::from_nanos(self.0.get() - 1)
     }
 }

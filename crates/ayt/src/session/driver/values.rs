@@ -1,11 +1,9 @@
 //! How a session ends, and how it stands before the registry.
 
 use std::io;
-use std::sync::Arc;
 
 use ayt_core::cause::Cause;
 use ayt_core::session::frame::Reason;
-use ayt_core::session::registry::Held;
 use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, OfferError, Traffic};
 use tokio::net::TcpStream;
 
@@ -59,46 +57,34 @@ pub enum SendError {
     Over(SessionEnd),
 }
 
-/// The registry's handle.
-impl Held for HeldCore {
-    fn cost(&self) -> u64 {
-        let state = self.0.lock();
+/// How it stands before the registry.
+impl Core {
+    /// Bytes of cost that it keeps.
+    pub(crate) fn cost(&self) -> u64 {
+        let state = self.lock();
         state
             .traffic()
             .map_or(0, |traffic| traffic.replay_cost() + traffic.queued_cost())
     }
 
-    fn numbers(&self) -> Numbers {
-        self.0.numbers()
+    /// Nothing that came in waits to be taken or done with.
+    pub(crate) fn all_handed_over(&self) -> bool {
+        self.lock().traffic().is_none_or(Traffic::all_handed_over)
     }
 
-    fn all_handed_over(&self) -> bool {
-        self.0.lock().traffic().is_none_or(Traffic::all_handed_over)
+    /// See [`Traffic::settle`].
+    pub(crate) fn settle(&self) -> Numbers {
+        self.with_traffic(Traffic::settle).unwrap_or_default()
     }
 
-    fn settle(&self) -> Numbers {
-        self.0.with_traffic(Traffic::settle).unwrap_or_default()
-    }
-
-    fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {
-        let state = self.0.lock();
+    /// See [`Traffic::may_resume`].
+    pub(crate) fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {
+        let state = self.lock();
         state
             .traffic()
             .map_or(Ok(()), |traffic| traffic.may_resume(received, accepts))
     }
 }
-
-/// A session in the hands of the registry.
-#[derive(Debug, Clone)]
-pub(crate) struct HeldCore(pub(crate) Arc<Core>);
-
-impl PartialEq for HeldCore {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for HeldCore {}
 
 #[cfg(test)]
 mod tests {

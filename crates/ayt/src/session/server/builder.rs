@@ -12,7 +12,7 @@ use super::book::Book;
 use super::config::{BadLimit, Limits};
 use super::log;
 use super::shared::{Parts, Shared, random};
-use super::{Server, tasks};
+use super::{Server, alarms, tasks};
 use crate::session::BadSockets;
 use crate::session::sockets::Sockets;
 use crate::session::store::{Memory, Node, SessionStore};
@@ -261,6 +261,7 @@ impl ServerBuilder {
         if matches!(shared.authentication, Authentication::None) {
             log::unauthenticated(local);
         }
+        shared.spawn(alarms::ring(shared.clone()));
         shared.spawn(tasks::keep_time(shared.clone()));
         shared.spawn(tasks::mirror(shared.clone()));
         shared.spawn(tasks::hear_kicks(shared.clone(), kicks));

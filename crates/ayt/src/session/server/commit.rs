@@ -149,7 +149,7 @@ impl Deciding<'_, '_> {
             replay_bound: limits.replay_bound,
             ack_delay: limits.ack_delay,
         });
-        let core = Core::new(shared.clock, traffic);
+        let core = Core::of(shared.clock, traffic);
         let identity = self.hello.identity.clone();
         let kept = Arc::new(Kept::new(identity, core, *peer));
         let instead_of = match &self.resume {
@@ -223,12 +223,7 @@ impl Deciding<'_, '_> {
                 return Err(Committed::Refused(refuse));
             }
         };
-        let carried = Carried {
-            shared: (*shared).clone(),
-            kept: kept.clone(),
-            conn: *conn,
-            epoch,
-        };
+        let carried = Carried::new((*shared).clone(), kept.clone(), (*conn, epoch));
         let admitted = Admitted {
             carried,
             ticket,

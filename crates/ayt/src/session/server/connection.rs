@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use ayt_core::compact::Nanos;
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{Frame, Reason, Refuse, Retry, Welcome};
 use ayt_core::session::link::End;
@@ -25,9 +26,10 @@ use super::secure;
 use super::shared::Shared;
 use super::spare;
 use super::stats::one_more;
-use crate::session::driver::{Below, Ticket};
+use crate::session::driver::{Below, Core, Notice, Owner, Pump, Ticket};
 use crate::session::transport::tcp_below;
 use crate::session::wire::write_frame;
+use crate::sync::atomic::Ordering;
 
 /// How long a refused client's bytes are read, so that closing does not turn into a
 /// reset that overtakes the refusal.
@@ -44,16 +46,52 @@ pub(super) struct Admitted {
 
 /// A connection that carries a session. However its task ends, the book is told.
 pub(super) struct Carried {
-    pub(super) shared: Arc<Shared>,
-    pub(super) kept: Arc<Kept>,
-    pub(super) conn: Conn,
-    pub(super) epoch: u64,
+    shared: Arc<Shared>,
+    kept: Arc<Kept>,
+    conn: Conn,
+    epoch: u64,
+    /// When its task is woken next.
+    alarm: Option<Nanos>,
+}
+
+impl Carried {
+    /// The session of `kept` has this connection.
+    pub(super) fn new(shared: Arc<Shared>, kept: Arc<Kept>, (conn, epoch): (Conn, u64)) -> Self {
+        shared.carried.fetch_add(1, Ordering::Relaxed);
+        Self {
+            shared,
+            kept,
+            conn,
+            epoch,
+            alarm: None,
+        }
+    }
+}
+
+impl Owner for Carried {
+    fn core(&self) -> &Core {
+        &self.kept.core
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let shared = &self.shared;
+        let of = (&*self.kept, self.conn, self.epoch);
+        shared.book(|book, now| book.notice(now, of, notice, &shared.counters));
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, at: Option<Duration>) -> Poll<()> {
+        let now = self.shared.clock.now();
+        let alarms = &self.shared.alarms;
+        alarms.poll(cx, now, (&mut self.alarm, self.conn), at)
+    }
 }
 
 impl Drop for Carried {
     fn drop(&mut self) {
+        self.shared.alarms.forget(&mut self.alarm, self.conn);
         self.shared
             .book(|book, now| book.closed(now, &self.kept, self.conn, self.epoch));
+        self.shared.carried.fetch_sub(1, Ordering::Relaxed);
         self.shared.closed.notify_waiters();
     }
 }
@@ -274,12 +312,6 @@ async fn begin<S>(
         return;
     }
     decoder.set_limit(max_payload);
-    let core = Arc::clone(&carried.kept.core);
     // The socket is closed in there, after the link has said so; then the book is told.
-    let carrying = core.carry(ticket, io, (decoder, below), move |notice| {
-        let shared = &carried.shared;
-        let of = (&*carried.kept, carried.conn, carried.epoch);
-        shared.book(|book, now| book.notice(now, of, notice, &shared.counters));
-    });
-    shared.spawn(Carrying(carrying));
+    shared.carry(Carrying(Pump::new(carried, ticket, io, (decoder, below))));
 }

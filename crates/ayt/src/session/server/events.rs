@@ -10,7 +10,7 @@ use ayt_core::session::link::{End, Fate};
 use ayt_core::session::registry::Over;
 
 use crate::session::SessionEnd;
-use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How many events wait for a program at most.
 const MOST: usize = 64;
@@ -104,7 +104,6 @@ impl fmt::Display for SessionEvent {
 #[derive(Debug, Default)]
 pub(super) struct Events {
     state: Mutex<State>,
-    news: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -140,7 +139,6 @@ impl Events {
     /// The first connection is there.
     pub(super) fn begin(&self) {
         self.lock().begun = true;
-        self.news.notify_waiters();
     }
 
     /// Another connection is there, in place of the one from `before`.
@@ -167,33 +165,14 @@ impl Events {
         }
         state.closed = matches!(event, SessionEvent::Ended { .. });
         state.add(event);
-        drop(state);
-        self.news.notify_waiters();
     }
 
-    /// Told of each event, and whenever something else has changed.
-    pub(super) const fn news(&self) -> &Notify {
-        &self.news
-    }
-
-    /// Cancel safe: an event leaves the buffer in the poll that returns it. `standing`
-    /// says from where the session is connected, and under which epoch.
-    pub(super) async fn next(
+    /// The next event, if there is one; `Some(None)` after the last. `standing` says from
+    /// where the session is connected, and under which epoch.
+    pub(super) fn take(
         &self,
-        standing: impl Fn() -> (SocketAddr, u64),
-    ) -> Option<SessionEvent> {
-        loop {
-            let news = self.news.notified();
-            tokio::pin!(news);
-            news.as_mut().enable();
-            if let Some(event) = self.take(&standing) {
-                return event;
-            }
-            news.await;
-        }
-    }
-
-    fn take(&self, standing: impl Fn() -> (SocketAddr, u64)) -> Option<Option<SessionEvent>> {
+        standing: impl FnOnce() -> (SocketAddr, u64),
+    ) -> Option<Option<SessionEvent>> {
         let mut state = self.lock();
         if std::mem::take(&mut state.begun) {
             let (peer, epoch) = standing();
@@ -261,8 +240,8 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn the_first_event_is_told_first_and_as_it_was() {
+    #[test]
+    fn the_first_event_is_told_first_and_as_it_was() {
         let (first, second) = (nowhere(), (nowhere().0, 2));
         let events = Events::default();
         events.begin();
@@ -271,28 +250,31 @@ mod tests {
             peer: first.0,
             epoch: 1,
         };
-        assert_eq!(events.next(|| second).await, Some(connected.clone()));
+        assert_eq!(events.take(|| second).unwrap(), Some(connected.clone()));
         let resumed = SessionEvent::Resumed {
             peer: first.0,
             epoch: 2,
         };
-        assert_eq!(events.next(|| second).await, Some(resumed));
+        assert_eq!(events.take(|| second).unwrap(), Some(resumed));
         let events = Events::default();
         events.begin();
         events.push(SessionEvent::Suspect);
-        assert_eq!(events.next(nowhere).await, Some(connected));
-        assert_eq!(events.next(nowhere).await, Some(SessionEvent::Suspect));
+        assert_eq!(events.take(nowhere).unwrap(), Some(connected));
+        assert_eq!(events.take(nowhere).unwrap(), Some(SessionEvent::Suspect));
         assert!(events.lock().waiting.is_none());
     }
 
-    #[tokio::test]
-    async fn nobody_waits_for_a_program_that_does_not_ask() {
+    #[test]
+    fn nobody_waits_for_a_program_that_does_not_ask() {
         let events = Events::default();
         for n in 0..100 {
             events.push(SessionEvent::Late(Duration::from_secs(n)));
         }
-        assert_eq!(events.next(nowhere).await, Some(SessionEvent::Missed(36)));
+        assert_eq!(
+            events.take(nowhere).unwrap(),
+            Some(SessionEvent::Missed(36))
+        );
         let late = SessionEvent::Late(Duration::from_secs(36));
-        assert_eq!(events.next(nowhere).await, Some(late));
+        assert_eq!(events.take(nowhere).unwrap(), Some(late));
     }
 }

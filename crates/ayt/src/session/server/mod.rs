@@ -33,7 +33,7 @@
 //!
 //! # What runs
 //!
-//! One task for each connection, and four for the server. None outlives the [`Server`]:
+//! One task for each connection, and five for the server. None outlives the [`Server`]:
 //! dropping it closes every connection without a word, [`Server::shutdown`] with one.
 //! Each connection's socket is closed in one place, after its one cause is decided.
 //!
@@ -45,6 +45,7 @@
 //! more, within the same bounds. A session costs at most its window and
 //! its replay bound, and holds neither while nothing is under way.
 
+mod alarms;
 mod auth;
 mod book;
 mod builder;
@@ -79,6 +80,8 @@ use std::time::Duration;
 use ayt_core::session::frame::{Reason, Retry};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, mpsc};
+
+use crate::sync::atomic::Ordering;
 
 pub use ayt_core::session::handshake::BadBeat;
 pub use ayt_core::session::registry::{Over, Policy};
@@ -211,6 +214,8 @@ impl Server {
             tasks.shutdown().await;
         }
         shared.stop();
+        // A socket that takes no more bytes does not hold its task up.
+        self.none_carried().await;
         // What the store does not take now, its lease forgets.
         if let Err(error) = tasks::follow(shared).await {
             log::store("records of this server stay in the store", &error);
@@ -218,14 +223,25 @@ impl Server {
     }
 
     async fn all_closed(&self) {
+        let none = || {
+            let shared = &self.shared;
+            shared.book(|book, _| book.conns.is_empty() && book.spares.is_empty())
+        };
+        self.until(none).await;
+    }
+
+    async fn none_carried(&self) {
+        let none = || self.shared.carried.load(Ordering::Acquire) == 0;
+        self.until(none).await;
+    }
+
+    /// Something is looked at again whenever a connection has closed.
+    async fn until(&self, is: impl Fn() -> bool) {
         loop {
             let closed = self.shared.closed.notified();
             tokio::pin!(closed);
             closed.as_mut().enable();
-            let none = self
-                .shared
-                .book(|book, _| book.conns.is_empty() && book.spares.is_empty());
-            if none {
+            if is() {
                 return;
             }
             closed.await;

@@ -1,10 +1,8 @@
 //! A thousand cuts, at any byte of anything that goes over the wire.
 
-use ayt_core::session::registry::Held as _;
-
 use super::server::Plan;
 use super::*;
-use crate::session::driver::{Core, HeldCore};
+use crate::session::driver::Core;
 
 const CUTS: usize = 1_000;
 
@@ -117,7 +115,7 @@ async fn transfer(seed: u64, cuts: usize) -> usize {
 }
 
 fn held(core: &std::sync::Arc<Core>) -> u64 {
-    HeldCore(std::sync::Arc::clone(core)).cost()
+    core.cost()
 }
 
 #[tokio::test(start_paused = true)]
