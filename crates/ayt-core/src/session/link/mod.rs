@@ -103,7 +103,8 @@ pub struct Link<D> {
     terms: Packed,
     /// `None` where the peer has promised nothing.
     detector: Option<D>,
-    traffic: Traffic,
+    /// As it outlives the connection, it moves from one to the next as it lies.
+    traffic: Box<Traffic>,
     out: Out,
     inn: In,
     timers: timer::Set,
@@ -123,7 +124,12 @@ impl<D: Detector> Link<D> {
     /// promise; `None` where it has made none. For a resume, `traffic` has been
     /// [resumed](Traffic::resume) already.
     #[must_use]
-    pub fn new(now: Duration, terms: Terms, detector: Option<D>, traffic: Traffic) -> Self {
+    pub fn new(
+        now: Duration,
+        terms: Terms,
+        detector: Option<D>,
+        traffic: impl Into<Box<Traffic>>,
+    ) -> Self {
         let mut link = Self {
             terms: terms.into(),
             detector,
@@ -137,7 +143,7 @@ impl<D: Detector> Link<D> {
             end: None,
             closed: false,
             events: Queue::new(),
-            traffic,
+            traffic: traffic.into(),
         };
         link.sent_something(now);
         if link.traffic.is_ending() {
@@ -148,18 +154,18 @@ impl<D: Detector> Link<D> {
 
     /// The session's messages.
     #[must_use]
-    pub const fn traffic(&self) -> &Traffic {
+    pub fn traffic(&self) -> &Traffic {
         &self.traffic
     }
 
     /// The session's messages, to hold them back or let them go.
-    pub const fn traffic_mut(&mut self) -> &mut Traffic {
+    pub fn traffic_mut(&mut self) -> &mut Traffic {
         &mut self.traffic
     }
 
     /// The session's messages, for its next connection.
     #[must_use]
-    pub fn into_traffic(self) -> Traffic {
+    pub fn into_traffic(self) -> Box<Traffic> {
         self.traffic
     }
 

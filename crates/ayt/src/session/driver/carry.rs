@@ -50,7 +50,7 @@ impl Core {
             let now = self.clock.now();
             state.place = match std::mem::replace(&mut state.place, Place::Moving) {
                 Place::Parked(traffic) => {
-                    Place::Live(Box::new(Link::new(now, terms, detector, *traffic)))
+                    Place::Live(Box::new(Link::new(now, terms, detector, traffic)))
                 }
                 // A ticket is used once: `part` has parked what was live.
                 other => other,

@@ -259,7 +259,10 @@ impl Core {
     /// Cancel safe: where the future is dropped before it is ready, the message was
     /// not taken.
     pub(crate) async fn send(&self, message: Bytes) -> Result<(), SendError> {
-        let mut message = message;
+        // Mostly there is room, and nothing to wait for.
+        let Some(mut message) = self.offer(message)? else {
+            return Ok(());
+        };
         loop {
             let room = self.bells().room.notified();
             tokio::pin!(room);
@@ -429,7 +432,7 @@ impl Core {
         state.place = match std::mem::replace(&mut state.place, Place::Moving) {
             Place::Live(mut link) => {
                 link.cut(now);
-                Place::Parked(Box::new(link.into_traffic()))
+                Place::Parked(link.into_traffic())
             }
             parked => parked,
         };

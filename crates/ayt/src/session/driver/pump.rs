@@ -135,7 +135,7 @@ where
                 }
             } else {
                 let parked = match std::mem::replace(&mut state.place, Place::Moving) {
-                    Place::Live(link) => Place::Parked(Box::new(link.into_traffic())),
+                    Place::Live(link) => Place::Parked(link.into_traffic()),
                     other => other,
                 };
                 state.place = parked;

@@ -15,7 +15,7 @@ use super::shared::{Parts, Shared, random};
 use super::{Server, alarms, tasks};
 use crate::session::BadSockets;
 use crate::session::sockets::Sockets;
-use crate::session::store::{Memory, Node, SessionStore};
+use crate::session::store::{Alone, Node, SessionStore};
 #[cfg(feature = "tls")]
 use crate::tls::{BadAlpn, rustls};
 
@@ -146,8 +146,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Where it is kept who holds which identity: default a
-    /// [`Memory`](crate::session::store::Memory) of its own.
+    /// Where it is kept who holds which identity, for servers that share them. Default:
+    /// nowhere but in this server, which shares them with nobody.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn SessionStore>) -> Self {
         self.store = Some(store);
@@ -232,7 +232,7 @@ impl ServerBuilder {
             None => None,
         };
         let policy = self.policy.unwrap_or(Policy::Newest);
-        let store = self.store.unwrap_or_else(|| Arc::new(Memory::new()));
+        let store = self.store.unwrap_or_else(|| Arc::new(Alone));
         let node = match self.node {
             Some(node) => node,
             None => {

@@ -39,7 +39,6 @@ impl Predecessor {
 pub(super) struct Kept {
     pub(super) identity: Bytes,
     pub(super) core: Core,
-    events: Events,
     state: Mutex<State>,
     /// Tasks that carry it and have not ended: at most two, one of them parted.
     carried: AtomicU32,
@@ -60,6 +59,7 @@ struct State {
     predecessor: Option<Box<Predecessor>>,
     /// Another server has its identity.
     elsewhere: bool,
+    events: Events,
     /// Why it is over: decided once, whatever comes after.
     over: Option<(Over, Cause)>,
 }
@@ -69,13 +69,13 @@ impl Kept {
         Self {
             identity,
             core,
-            events: Events::default(),
             state: Mutex::new(State {
                 peer,
                 epoch: 0,
                 last: None,
                 predecessor: None,
                 elsewhere: false,
+                events: Events::default(),
                 over: None,
             }),
             carried: AtomicU32::new(0),
@@ -109,7 +109,7 @@ impl Kept {
 
     /// Tells the program.
     pub(super) fn push(&self, event: SessionEvent) {
-        self.events.push(event);
+        self.lock().events.push(event);
         self.core.tell_news();
     }
 
@@ -130,11 +130,12 @@ impl Kept {
 
     /// The next event; `None` after the last.
     pub(super) async fn next_event(&self) -> Option<SessionEvent> {
-        let standing = || {
-            let state = self.lock();
-            (state.peer, state.epoch)
+        let next = || {
+            let mut state = self.lock();
+            let standing = (state.peer, state.epoch);
+            state.events.take(standing)
         };
-        self.wait_for(|| self.events.take(standing)).await
+        self.wait_for(next).await
     }
 
     /// How it ended.
@@ -148,12 +149,12 @@ impl Kept {
         let mut state = self.lock();
         let before = (state.peer, state.epoch);
         (state.peer, state.epoch) = (peer, epoch);
-        drop(state);
         if before.1 == 0 {
-            self.events.begin();
+            state.events.begin();
         } else {
-            self.events.resumed(before, (peer, epoch));
+            state.events.resumed(before, (peer, epoch));
         }
+        drop(state);
         self.core.tell_news();
     }
 
@@ -169,8 +170,11 @@ impl Kept {
 
     /// The end of its connection is decided.
     pub(super) fn lost(&self, end: &End) {
-        self.lock().last = Some(Box::new(end.clone()));
-        self.push(SessionEvent::Lost(end.clone()));
+        let mut state = self.lock();
+        state.last = Some(Box::new(end.clone()));
+        state.events.push(SessionEvent::Lost(end.clone()));
+        drop(state);
+        self.core.tell_news();
     }
 
     /// Another server has its identity: whatever ends it now is that.
@@ -211,7 +215,7 @@ impl Kept {
         drop(state);
         self.core.finish(cause, reason, missing);
         if let Some(end) = self.core.over() {
-            self.events.push(SessionEvent::Ended { over, end });
+            self.lock().events.push(SessionEvent::Ended { over, end });
         }
         self.core.tell_news();
     }
