@@ -261,7 +261,8 @@ impl ServerBuilder {
         if matches!(shared.authentication, Authentication::None) {
             log::unauthenticated(local);
         }
-        shared.spawn(alarms::ring(shared.clone()));
+        let ringing = shared.clone();
+        shared.spawn(async move { alarms::ring(&ringing.alarms, ringing.clock).await });
         shared.spawn(tasks::keep_time(shared.clone()));
         shared.spawn(tasks::mirror(shared.clone()));
         shared.spawn(tasks::hear_kicks(shared.clone(), kicks));
