@@ -53,7 +53,7 @@ impl std::fmt::Debug for Nanos {
 
 /// A time span in microseconds, rounded up: 4 bytes, also within an `Option`. More than
 /// 71 minutes are taken for 71 minutes, which is beyond every bound of the protocol's.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Micros(NonZeroU32);
 
 impl Micros {
