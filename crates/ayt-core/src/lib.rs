@@ -16,7 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod cause;
-mod compact;
+pub mod compact;
 pub mod detectors;
 pub mod doctor;
 pub mod duration;

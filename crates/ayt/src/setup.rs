@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::watched::{Never, Watched};
 
 /// Sets options on a socket that has just been accepted or connected.
-type OnSocket = Arc<dyn Fn(&TcpStream) -> io::Result<()> + Send + Sync>;
+pub(crate) type OnSocket = Arc<dyn Fn(&TcpStream) -> io::Result<()> + Send + Sync>;
 
 type NewDetector<D> = Arc<dyn Fn(SocketAddr) -> D + Send + Sync>;
 

@@ -85,6 +85,23 @@ mod on {
         );
     }
 
+    /// What was set on a session's socket, as it was read back.
+    #[cfg(any(unix, windows))]
+    pub(crate) fn kernel_watch(
+        peer: Option<SocketAddr>,
+        probes: bool,
+        set: std::io::Result<crate::keepalive::Applied>,
+    ) {
+        let peer = peer.map(display);
+        match set {
+            Ok(applied) => {
+                let (settings, lacking) = (&applied.after, &applied.downgrades);
+                debug!(target: "ayt", peer, probes, ?settings, ?lacking, "the kernel watches");
+            }
+            Err(error) => debug!(target: "ayt", peer, %error, "the kernel does not watch"),
+        }
+    }
+
     fn millis(duration: Duration) -> u64 {
         u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
     }
@@ -109,6 +126,13 @@ mod off {
     pub(crate) const fn refused(_peer: SocketAddr, _refusal: &Refusal) {}
     #[cfg(feature = "tls")]
     pub(crate) fn no_tls(_peer: Option<SocketAddr>, _error: &crate::tls::TlsError) {}
+    #[cfg(any(unix, windows))]
+    pub(crate) fn kernel_watch(
+        _peer: Option<SocketAddr>,
+        _probes: bool,
+        _set: std::io::Result<crate::keepalive::Applied>,
+    ) {
+    }
     pub(crate) const fn accept_failed(_error: &std::io::Error, _pause: Duration) {}
 }
 

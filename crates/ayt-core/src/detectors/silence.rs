@@ -36,6 +36,8 @@ pub(super) struct Silence {
     stage: Stage,
     /// When it began.
     since: Nanos,
+    /// When the peer was asked, while it is suspected.
+    asked: Nanos,
     /// It began with a byte, and all of it was listened to.
     whole: bool,
 }
@@ -43,8 +45,8 @@ pub(super) struct Silence {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Listening,
-    /// Asked at this time.
-    Suspected(Nanos),
+    /// Asked.
+    Suspected,
     Silent,
     Paused,
 }
@@ -55,6 +57,7 @@ impl Silence {
         Self {
             stage: Stage::Listening,
             since: Nanos::new(now),
+            asked: Nanos::new(now),
             whole: false,
         }
     }
@@ -95,7 +98,7 @@ impl Silence {
                     .saturating_add(stages.challenge),
             ),
             Stage::Listening => Some(self.since.get().saturating_add(stages.overdue)),
-            Stage::Suspected(at) => Some(at.get().saturating_add(stages.challenge)),
+            Stage::Suspected => Some(self.asked.get().saturating_add(stages.challenge)),
             Stage::Silent | Stage::Paused => None,
         }
     }
@@ -116,7 +119,7 @@ impl Silence {
         }
         if self.stage == Stage::Listening && !stages.one_way {
             // The peer has all of its time from when it is asked, however late we are.
-            self.stage = Stage::Suspected(now.into());
+            (self.stage, self.asked) = (Stage::Suspected, now.into());
             return Judgement::Suspect;
         }
         self.stage = Stage::Silent;

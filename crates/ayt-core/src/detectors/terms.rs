@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::compact::Nanos;
+use crate::compact::{Micros, Nanos};
 
 /// Shortest interval: the clock of the protocol counts milliseconds.
 pub const LEAST_INTERVAL: Duration = Duration::from_millis(1);
@@ -27,8 +27,8 @@ pub const MOST_CHALLENGE: Duration = Duration::from_secs(60 * 60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Terms {
     interval: Nanos,
-    challenge: Nanos,
     lateness: Nanos,
+    challenge: Micros,
     misses: u8,
     one_way: bool,
 }
@@ -36,7 +36,8 @@ pub struct Terms {
 impl Terms {
     /// Terms with a peer that promised to send something at least every
     /// `interval` (1 ms to 24 h), is suspected after `misses` of them (1 to 10)
-    /// without a byte, and then has `challenge` (0 to 1 h) to answer.
+    /// without a byte, and then has `challenge` (0 to 1 h, rounded up to microseconds) to
+    /// answer.
     ///
     /// # Errors
     /// Names the field that is out of range.
@@ -59,7 +60,7 @@ impl Terms {
         Ok(Self {
             interval: Nanos::new(interval),
             misses,
-            challenge: Nanos::new(challenge),
+            challenge: Micros::new(challenge),
             lateness: Nanos::new(interval),
             one_way: false,
         })

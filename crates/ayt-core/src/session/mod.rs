@@ -4,6 +4,7 @@
 pub mod codec;
 pub mod frame;
 pub mod handshake;
+pub mod kernel;
 pub mod link;
 pub mod proof;
 pub mod reconnect;

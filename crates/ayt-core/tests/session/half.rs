@@ -124,7 +124,7 @@ impl Half {
         self.at = match std::mem::replace(&mut self.at, At::Moving) {
             At::Linked(mut link) => {
                 link.cut(now);
-                At::Apart(Box::new(link.into_traffic()))
+                At::Apart(link.into_traffic())
             }
             apart => apart,
         };

@@ -7,8 +7,8 @@ use std::time::Duration;
 use ayt_core::session::frame::Bits128;
 use ayt_core::session::link::Fate;
 use ayt_core::session::registry::{
-    Answer, Claim, Config, Conn, Connections, Decision, Event, Held, Memory, NewSession, Policy,
-    Registry, Secret, Wish,
+    Answer, Claim, Config, Conn, Connections, Decision, Event, Held, NewSession, Policy, Registry,
+    Secret, Wish,
 };
 use ayt_core::session::traffic::{Accepts, CannotResume, Numbers};
 
@@ -107,7 +107,7 @@ impl Driver {
             ..Config::default()
         };
         Self {
-            registry: Registry::new(config, Memory::default(), 0),
+            registry: Registry::new(config, 0),
             now: Duration::ZERO,
             open: BTreeMap::new(),
             waiting: None,

@@ -12,8 +12,7 @@ use ayt_core::session::handshake::{
 use ayt_core::session::link::Event as LinkEvent;
 use ayt_core::session::proof::{self, Key};
 use ayt_core::session::registry::{
-    Answer, Config, Conn, Decision, Event, InsteadOf, Memory, NewSession, Refusal, Registry,
-    Secret, Wish,
+    Answer, Config, Conn, Decision, Event, InsteadOf, NewSession, Refusal, Registry, Secret, Wish,
 };
 use ayt_core::session::traffic::Traffic;
 use bytes::Bytes;
@@ -82,7 +81,7 @@ pub(crate) fn identity() -> Bytes {
 impl Server {
     pub(crate) fn new(config: Config, messages: u64, rng: Rng) -> Self {
         Self {
-            registry: Registry::new(config, Memory::default(), 0),
+            registry: Registry::new(config, 0),
             peers: BTreeMap::new(),
             sessions: Vec::new(),
             ending: Vec::new(),

@@ -58,14 +58,14 @@ pub(super) enum Input {
 /// A detector of the program's own.
 enum Watcher {
     Fixed(Fixed),
-    Accrual(Accrual),
+    Accrual(Box<Accrual>),
 }
 
 impl Watcher {
     fn judge(&mut self) -> &mut dyn Judge {
         match self {
             Self::Fixed(fixed) => fixed,
-            Self::Accrual(accrual) => accrual,
+            Self::Accrual(accrual) => &mut **accrual,
         }
     }
 
@@ -196,7 +196,9 @@ impl Hub {
         }
         let watcher = match self.setting {
             Some(Setting::Heartbeat(terms)) => Some(Watcher::Fixed(Fixed::new(terms, now))),
-            Some(Setting::Accrual(_, terms)) => Some(Watcher::Accrual(Accrual::new(terms, now))),
+            Some(Setting::Accrual(_, terms)) => {
+                Some(Watcher::Accrual(Box::new(Accrual::new(terms, now))))
+            }
             _ => None,
         };
         let line = Line::start(stream, number, self.spec.reads, self.clock, &self.inputs);

@@ -62,7 +62,9 @@
 pub mod client;
 mod driver;
 pub mod server;
+mod sockets;
 pub mod store;
+mod transport;
 mod wire;
 
 pub use ayt_core::session::codec::FrameError;
@@ -74,3 +76,4 @@ pub use client::Client;
 #[cfg(feature = "tls")]
 pub(crate) use driver::Below;
 pub use driver::{SendError, SessionEnd};
+pub use sockets::BadSockets;

@@ -28,6 +28,11 @@ impl<T> OnceLock<T> {
         self.value.get()
     }
 
+    pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> &T {
+        self.turn.store(true, atomic::Ordering::SeqCst);
+        self.value.get_or_init(make)
+    }
+
     pub(crate) fn set(&self, value: T) -> Result<(), T> {
         self.turn.store(true, atomic::Ordering::SeqCst);
         self.value.set(value)

@@ -20,6 +20,10 @@ impl<S> Counted<S> {
     pub(crate) const fn new(io: S, below: Below) -> Self {
         Self { io, below }
     }
+
+    pub(crate) const fn get_ref(&self) -> &S {
+        &self.io
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {

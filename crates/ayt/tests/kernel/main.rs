@@ -16,6 +16,7 @@ mod listener;
 mod nat;
 mod pool;
 mod session;
+mod watching;
 
 /// Result of a test.
 type Done = Result<(), Box<dyn std::error::Error>>;

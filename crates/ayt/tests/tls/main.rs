@@ -6,6 +6,7 @@
 mod common;
 
 mod authority;
+mod below;
 mod call;
 mod certificates;
 #[path = "../common/cut.rs"]

@@ -19,15 +19,15 @@ pub(super) struct Asking {
     next: u32,
     /// A PING waits to be sent.
     wanted: bool,
-    /// The last PING sent, and when.
-    sent: Option<([u8; 4], Nanos)>,
-    /// What the peer asks; none while it does not.
+    /// None while nobody asks.
     asked: Option<Box<Asked>>,
 }
 
-/// What the peer asks.
+/// What either side asks.
 #[derive(Debug, Clone, Default)]
 struct Asked {
+    /// The last PING sent and not answered, and when.
+    sent: Option<([u8; 4], Nanos)>,
     /// Answers that wait to be sent.
     pongs: VecDeque<[u8; 4]>,
     /// When the last answers were given, oldest first.
@@ -61,13 +61,14 @@ impl Asking {
         self.wanted = false;
         let bytes = self.next.to_be_bytes();
         self.next = self.next.wrapping_add(1);
-        self.sent = Some((bytes, now.into()));
+        self.asked.get_or_insert_default().sent = Some((bytes, now.into()));
         Some(bytes)
     }
 
     /// The round trip, where this answers the last PING.
     pub(super) fn handle_pong(&mut self, now: Duration, bytes: [u8; 4]) -> Option<Duration> {
-        let (_, at) = self.sent.take_if(|(sent, _)| *sent == bytes)?;
+        let asked = self.asked.as_mut()?;
+        let (_, at) = asked.sent.take_if(|(sent, _)| *sent == bytes)?;
         Some(now.saturating_sub(at.get()))
     }
 
@@ -93,7 +94,7 @@ impl Asking {
     pub(super) fn rest(&mut self, now: Duration) {
         self.asked.take_if(|asked| {
             asked.forget(now);
-            asked.answered.is_empty() && asked.pongs.is_empty()
+            asked.sent.is_none() && asked.answered.is_empty() && asked.pongs.is_empty()
         });
     }
 }

@@ -21,7 +21,7 @@ impl<D: Detector> Link<D> {
         if std::mem::take(&mut self.suspect) {
             self.events.push_back(Event::Recovered);
         }
-        if self.timers.ask.take().is_some() {
+        if self.timers.take_ask().is_some() {
             self.events.push_back(Event::Answered);
         }
     }

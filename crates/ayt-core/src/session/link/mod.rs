@@ -1,7 +1,6 @@
 //! One registered connection: from WELCOME to the moment its socket is closed.
 //! See docs/protocol.md, "Heartbeats" and "Goodbye".
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +9,7 @@ use super::frame::{Bye, Reason, Retry};
 use super::traffic::{Offer, OfferError, Traffic};
 use super::violation::Violation;
 use crate::cause::Cause;
-use crate::compact::Nanos;
+use crate::compact::{Micros, Nanos, Queue};
 use crate::detectors::Detector;
 
 mod asking;
@@ -104,7 +103,8 @@ pub struct Link<D> {
     terms: Packed,
     /// `None` where the peer has promised nothing.
     detector: Option<D>,
-    traffic: Traffic,
+    /// As it outlives the connection, it moves from one to the next as it lies.
+    traffic: Box<Traffic>,
     out: Out,
     inn: In,
     timers: timer::Set,
@@ -116,7 +116,7 @@ pub struct Link<D> {
     suspect: bool,
     end: Option<Box<End>>,
     closed: bool,
-    events: VecDeque<Event>,
+    events: Queue<Event>,
 }
 
 impl<D: Detector> Link<D> {
@@ -124,7 +124,12 @@ impl<D: Detector> Link<D> {
     /// promise; `None` where it has made none. For a resume, `traffic` has been
     /// [resumed](Traffic::resume) already.
     #[must_use]
-    pub fn new(now: Duration, terms: Terms, detector: Option<D>, traffic: Traffic) -> Self {
+    pub fn new(
+        now: Duration,
+        terms: Terms,
+        detector: Option<D>,
+        traffic: impl Into<Box<Traffic>>,
+    ) -> Self {
         let mut link = Self {
             terms: terms.into(),
             detector,
@@ -137,8 +142,8 @@ impl<D: Detector> Link<D> {
             suspect: false,
             end: None,
             closed: false,
-            events: VecDeque::new(),
-            traffic,
+            events: Queue::new(),
+            traffic: traffic.into(),
         };
         link.sent_something(now);
         if link.traffic.is_ending() {
@@ -149,18 +154,18 @@ impl<D: Detector> Link<D> {
 
     /// The session's messages.
     #[must_use]
-    pub const fn traffic(&self) -> &Traffic {
+    pub fn traffic(&self) -> &Traffic {
         &self.traffic
     }
 
     /// The session's messages, to hold them back or let them go.
-    pub const fn traffic_mut(&mut self) -> &mut Traffic {
+    pub fn traffic_mut(&mut self) -> &mut Traffic {
         &mut self.traffic
     }
 
     /// The session's messages, for its next connection.
     #[must_use]
-    pub fn into_traffic(self) -> Traffic {
+    pub fn into_traffic(self) -> Box<Traffic> {
         self.traffic
     }
 
@@ -224,7 +229,7 @@ impl<D: Detector> Link<D> {
         if matches!(self.out, Out::Open | Out::Finishing { .. }) && self.end.is_none() {
             self.out = Out::Finishing { reason, retry };
             let bound = after(now, self.terms.finish);
-            self.timers.finish.get_or_insert(bound);
+            self.timers.rare().finish.get_or_insert(bound);
         }
         self.settle(now);
     }
@@ -272,10 +277,10 @@ impl<D: Detector> Link<D> {
         if end.fate == Fate::Ends {
             self.traffic.set_ending();
         }
-        self.timers.finish = None;
-        self.timers.ask = None;
         self.suspect = false;
-        self.timers.drain = Some(after(now, self.terms.drain));
+        let until = after(now, self.terms.drain);
+        let timers = self.timers.rare();
+        (timers.finish, timers.ask, timers.drain) = (None, None, Some(until));
         self.events.push_back(Event::Ending(end.clone()));
         self.end = Some(Box::new(end));
     }
@@ -335,7 +340,7 @@ impl<D: Detector> Link<D> {
 }
 
 /// That much later.
-const fn after(now: Duration, span: Nanos) -> Nanos {
+const fn after(now: Duration, span: Micros) -> Nanos {
     Nanos::new(now.saturating_add(span.get()))
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::End;
-use crate::compact::Nanos;
+use crate::compact::Micros;
 
 /// What was agreed for a connection, and the bounds this side keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,20 +37,20 @@ impl Default for Terms {
 /// The same as a link keeps it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Packed {
-    pub(super) own_beat: Option<Nanos>,
-    pub(super) challenge: Nanos,
-    pub(super) drain: Nanos,
-    pub(super) finish: Nanos,
+    pub(super) own_beat: Option<Micros>,
+    pub(super) challenge: Micros,
+    pub(super) drain: Micros,
+    pub(super) finish: Micros,
     pub(super) peer_is_one_way: bool,
 }
 
 impl From<Terms> for Packed {
     fn from(terms: Terms) -> Self {
         Self {
-            own_beat: Nanos::of(terms.own_beat),
-            challenge: terms.challenge.into(),
-            drain: terms.drain.into(),
-            finish: terms.finish.into(),
+            own_beat: terms.own_beat.map(Micros::new),
+            challenge: Micros::new(terms.challenge),
+            drain: Micros::new(terms.drain),
+            finish: Micros::new(terms.finish),
             peer_is_one_way: terms.peer_is_one_way,
         }
     }

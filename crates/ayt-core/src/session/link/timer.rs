@@ -35,12 +35,51 @@ impl Timer {
 
 /// The timers that the link sets itself; [`Timer::Detect`] belongs to the
 /// detector and [`Timer::Acknowledge`] to the traffic.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Set {
     pub(super) beat: Option<Nanos>,
+    rare: Option<Box<Rare>>,
+}
+
+/// Those that an idle connection has not.
+#[derive(Debug, Default)]
+pub(super) struct Rare {
     pub(super) ask: Option<Nanos>,
     pub(super) finish: Option<Nanos>,
     pub(super) drain: Option<Nanos>,
     /// The drain timer was late once: it has been given its second time.
     pub(super) drain_was_late: bool,
+}
+
+impl Set {
+    /// To set one that is rare.
+    pub(super) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    pub(super) fn ask(&self) -> Option<Nanos> {
+        self.rare.as_ref()?.ask
+    }
+
+    pub(super) fn finish(&self) -> Option<Nanos> {
+        self.rare.as_ref()?.finish
+    }
+
+    pub(super) fn drain(&self) -> Option<Nanos> {
+        self.rare.as_ref()?.drain
+    }
+
+    pub(super) fn drain_was_late(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.drain_was_late)
+    }
+
+    pub(super) fn take_ask(&mut self) -> Option<Nanos> {
+        self.rare.as_mut()?.ask.take()
+    }
+
+    /// Gives back the memory of those that are not set any more.
+    pub(super) fn rest(&mut self) {
+        self.rare
+            .take_if(|rare| [rare.ask, rare.finish, rare.drain] == [None; 3]);
+    }
 }

@@ -1,10 +1,9 @@
 //! What happens when time passes.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Event, In, Link, Out, Timer, Trigger, after};
-use crate::compact::Nanos;
+use crate::compact::{Micros, Nanos};
 use crate::detectors::{Detector, Judgement};
 
 impl<D: Detector> Link<D> {
@@ -32,9 +31,9 @@ impl<D: Detector> Link<D> {
                 self.traffic.ack_deadline()
             }
             Timer::Acknowledge => None,
-            Timer::Ask => self.timers.ask.map(Nanos::get),
-            Timer::Finish => self.timers.finish.map(Nanos::get),
-            Timer::Drain => self.timers.drain.map(Nanos::get),
+            Timer::Ask => self.timers.ask().map(Nanos::get),
+            Timer::Finish => self.timers.finish().map(Nanos::get),
+            Timer::Drain => self.timers.drain().map(Nanos::get),
         }
     }
 
@@ -62,20 +61,21 @@ impl<D: Detector> Link<D> {
             Timer::Ask if late > self.terms.challenge.get() => {
                 // This side was held up, and the answer may have come meanwhile:
                 // read first.
-                self.timers.ask = Some(after(now, self.terms.challenge));
+                self.timers.rare().ask = Some(after(now, self.terms.challenge));
                 self.events.push_back(Event::Late(late));
             }
             Timer::Ask => {
-                self.timers.ask = None;
+                self.timers.take_ask();
                 self.events.push_back(Event::Unanswered);
             }
             Timer::Finish => {
-                self.timers.finish = None;
+                self.timers.rare().finish = None;
                 self.give_up_finishing(now);
             }
-            Timer::Drain if late > self.terms.drain.get() && !self.timers.drain_was_late => {
-                self.timers.drain = Some(after(now, self.terms.drain));
-                self.timers.drain_was_late = true;
+            Timer::Drain if late > self.terms.drain.get() && !self.timers.drain_was_late() => {
+                let until = after(now, self.terms.drain);
+                let rare = self.timers.rare();
+                (rare.drain, rare.drain_was_late) = (Some(until), true);
                 self.events.push_back(Event::Late(late));
             }
             Timer::Drain => self.close(),
@@ -136,7 +136,7 @@ impl<D: Detector> Link<D> {
             self.asking.want_ping();
         }
         let until = after(now, self.terms.challenge);
-        self.timers.ask.get_or_insert(until);
+        self.timers.rare().ask.get_or_insert(until);
     }
 
     /// Nothing is read from now on.
@@ -158,7 +158,7 @@ impl<D: Detector> Link<D> {
     /// what is idle for longer. It may be shorter than what was promised, and never
     /// longer. The heartbeat that is due next comes no later for it.
     pub fn set_own_beat(&mut self, now: Duration, beat: Option<Duration>) {
-        self.terms.own_beat = Nanos::of(beat);
+        self.terms.own_beat = beat.map(Micros::new);
         let next = beat.map(|beat| due(now, beat));
         self.timers.beat = match (self.timers.beat, next) {
             (Some(set), Some(next)) => Some(set.min(next)),
@@ -178,9 +178,8 @@ impl<D: Detector> Link<D> {
     fn rest(&mut self, now: Duration) {
         self.traffic.rest();
         self.asking.rest(now);
-        if self.events.is_empty() {
-            self.events = VecDeque::new();
-        }
+        self.timers.rest();
+        self.events.rest();
     }
 
     fn sends_beats(&self) -> bool {

@@ -21,8 +21,9 @@ pub(super) struct Entry<T> {
     pub(super) session: Option<Session<T>>,
     pub(super) drain: Option<Box<Drain<T>>>,
     pub(super) waiting: Option<Box<Waiting>>,
-    pub(super) spare: Option<Conn>,
-    pub(super) flaps: Flaps,
+    pub(super) spare: Option<Box<Conn>>,
+    /// None where nobody was ever taken over.
+    pub(super) flaps: Option<Box<Flaps>>,
 }
 
 #[derive(Debug, Clone)]
@@ -30,24 +31,38 @@ pub(super) struct Session<T> {
     pub(super) name: Bits128,
     pub(super) secret: Secret,
     /// The secret before, until the client has shown that it has the new one.
-    pub(super) previous: Option<Secret>,
+    pub(super) previous: Option<Box<Secret>>,
     pub(super) epoch: u64,
     pub(super) handle: T,
     pub(super) place: Place,
 }
 
-#[derive(Debug, Clone, Copy)]
+impl<T> Session<T> {
+    /// The secrets that prove it: the newest, and the one before it.
+    pub(super) fn secrets(&self) -> [Option<Secret>; 2] {
+        [Some(self.secret), self.previous.as_deref().copied()]
+    }
+}
+
+/// What is rare is behind a pointer: most sessions are connected, and there may be a
+/// million of them.
+#[derive(Debug, Clone)]
 pub(super) enum Place {
     /// Connected.
     Live(Conn),
-    /// Not connected, since then; in the time that counts for it.
-    Parked {
-        since: Duration,
-        /// What it is counted with.
-        cost: u64,
-        /// Its last connection, which is still being read.
-        dying: Option<Conn>,
-    },
+    /// Not connected.
+    Parked(Box<Parked>),
+}
+
+/// A session that waits to be resumed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parked {
+    /// Since then; in the time that counts for it.
+    pub(super) since: Duration,
+    /// What it is counted with.
+    pub(super) cost: u64,
+    /// Its last connection, which is still being read.
+    pub(super) dying: Option<Conn>,
 }
 
 /// An older session that is still being read, or handed over.
@@ -76,7 +91,7 @@ impl<T> Default for Entry<T> {
             drain: None,
             waiting: None,
             spare: None,
-            flaps: Flaps::default(),
+            flaps: None,
         }
     }
 }
@@ -92,6 +107,13 @@ impl<T> Entry<T> {
             }) => Some((*conn, *epoch)),
             _ => None,
         }
+    }
+
+    /// That of its session, or else of the one that is being drained; 0 without either.
+    pub(super) fn epoch(&self) -> u64 {
+        let session = self.session.as_ref().map(|session| session.epoch);
+        let drain = self.drain.as_ref().map(|drain| drain.epoch);
+        session.or(drain).unwrap_or(0)
     }
 
     pub(super) const fn is_empty(&self) -> bool {

@@ -15,19 +15,17 @@ mod parting;
 mod register;
 mod remembered;
 mod resume;
-mod store;
 #[cfg(test)]
 mod tests;
 mod values;
 
 pub use flaps::FlapLimit;
-pub use store::{EpochStore, Memory};
 pub use values::{
     Answer, Claim, Config, Conn, Decision, Displaced, Event, Held, InsteadOf, NewSession, Over,
     Policy, Refusal, Resumed, Secret, Stale, Taken, Wish,
 };
 
-use entry::{Drain, Entry, Kind, Place, Session, Waiting};
+use entry::{Drain, Entry, Kind, Parked, Place, Session, Waiting};
 use hold_ups::HoldUps;
 use remembered::{Gone, Remembered};
 
@@ -37,6 +35,9 @@ use remembered::{Gone, Remembered};
 /// it. Whatever is later done in the name of that connection names its epoch, and
 /// has no effect once another has taken its place. At any time an identity has at
 /// most one live session, and at most one connection that is being drained.
+///
+/// A driver whose epochs come from a store that several hosts share does its
+/// compare-and-set there first, and says what came of it: [`Claim::at`].
 ///
 /// # How to call it
 ///
@@ -65,9 +66,8 @@ use remembered::{Gone, Remembered};
 /// `T` is the driver's handle of a session. Times are offsets from one origin and
 /// never go backwards.
 #[derive(Debug, Clone)]
-pub struct Registry<T, E = Memory> {
+pub struct Registry<T> {
     config: Config,
-    store: E,
     /// The largest epoch given.
     last_epoch: u64,
     /// Boxed: a table has room for up to twice of what is in it.
@@ -111,14 +111,13 @@ pub struct Connections {
     pub spare: Option<Conn>,
 }
 
-impl<T: Held, E: EpochStore> Registry<T, E> {
+impl<T: Held> Registry<T> {
     /// Nobody is connected. Epochs begin after `last_epoch`: give the time in
     /// milliseconds, and they grow over a restart too.
     #[must_use]
-    pub fn new(config: Config, store: E, last_epoch: u64) -> Self {
+    pub fn new(config: Config, last_epoch: u64) -> Self {
         Self {
             remembered: Remembered::new(config.most_remembered),
-            store,
             last_epoch,
             entries: HashMap::new(),
             parked: BTreeSet::new(),
@@ -148,8 +147,8 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         let Some(entry) = self.entries.get(identity) else {
             return Connections::default();
         };
-        let dying = entry.session.as_ref().and_then(|s| match s.place {
-            Place::Parked { dying, .. } => dying,
+        let dying = entry.session.as_ref().and_then(|s| match &s.place {
+            Place::Parked(parked) => parked.dying,
             Place::Live(_) => None,
         });
         let drain = entry.drain.as_ref().and_then(|drain| drain.conn);
@@ -157,7 +156,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             live: entry.live(),
             drain: dying.or(drain),
             waiting: entry.waiting.as_ref().map(|waiting| waiting.conn),
-            spare: entry.spare,
+            spare: entry.spare.as_deref().copied(),
         }
     }
 
@@ -192,16 +191,21 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
     /// A spare connection has registered; the one to close in its favour.
     pub fn spare(&mut self, identity: &Bytes, conn: Conn) -> Option<Conn> {
         let entry = self.entries.entry(identity.clone()).or_default();
-        entry.spare.replace(conn)
+        entry.spare.replace(Box::new(conn)).map(|before| *before)
     }
 
     /// A spare connection has ended.
     pub fn spare_ended(&mut self, identity: &Bytes, conn: Conn) {
         if let Some(entry) = self.entries.get_mut(identity)
-            && entry.spare.take_if(|spare| *spare == conn).is_some()
+            && entry.spare.take_if(|spare| **spare == conn).is_some()
         {
             self.prune(identity);
         }
+    }
+
+    /// The epoch of an identity; 0 where it has no session.
+    fn epoch(&self, identity: &[u8]) -> u64 {
+        self.entries.get(identity).map_or(0, |entry| entry.epoch())
     }
 
     fn in_use(&self) -> Refusal {
@@ -219,17 +223,15 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             .is_some_and(|entry| entry.is_empty())
         {
             self.entries.remove(identity);
-            let epoch = self.store.epoch(identity);
-            self.store.forget(identity, epoch);
         }
     }
 
     /// Takes a session out of the number of those that wait.
-    fn unpark(&mut self, identity: &Bytes, place: Place) {
-        if let Place::Parked { since, cost, .. } = place
-            && self.parked.remove(&(since, identity.clone()))
+    fn unpark(&mut self, identity: &Bytes, place: &Place) {
+        if let Place::Parked(parked) = place
+            && self.parked.remove(&(parked.since, identity.clone()))
         {
-            self.parked_cost -= cost;
+            self.parked_cost -= parked.cost;
         }
     }
 
@@ -243,13 +245,13 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         why: Over,
         draining: Option<Conn>,
     ) -> Option<Displaced<T>> {
-        self.unpark(identity, session.place);
+        self.unpark(identity, &session.place);
         let numbers = session.handle.numbers();
         let is_read = draining.is_none() && session.handle.all_handed_over();
         let gone = Gone {
             name: session.name,
             epoch: session.epoch,
-            secrets: [Some(session.secret), session.previous],
+            secrets: session.secrets(),
             numbers,
             handle: (!is_read).then(|| session.handle.clone()),
         };

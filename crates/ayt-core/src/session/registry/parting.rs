@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Conn, Decision, Displaced, EpochStore, Event, Held, Kind, Over, Place, Registry};
+use super::{Conn, Decision, Displaced, Event, Held, Kind, Over, Parked, Place, Registry};
 use crate::session::link::Fate;
 
-impl<T: Held, E: EpochStore> Registry<T, E> {
+impl<T: Held> Registry<T> {
     /// The end of the connection of `epoch` is decided; `draining` says that it is
     /// still being read. Its session waits to be resumed, or is over.
     ///
@@ -61,9 +61,9 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         };
         if let Some(session) = &mut entry.session
             && session.epoch == epoch
-            && let Place::Parked { dying, .. } = &mut session.place
+            && let Place::Parked(parked) = &mut session.place
         {
-            return dying.take().is_some();
+            return parked.dying.take().is_some();
         }
         let Some(drain) = entry.drain.take_if(|drain| drain.epoch == epoch) else {
             return false;
@@ -94,7 +94,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             .get(identity)
             .and_then(|entry| entry.session.as_ref())
             .is_some_and(|session| {
-                session.epoch == epoch && matches!(session.place, Place::Parked { .. })
+                session.epoch == epoch && matches!(session.place, Place::Parked(_))
             });
         if parked {
             self.expire(now, identity, why);
@@ -108,11 +108,11 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         let entry = self.entries.get_mut(identity);
         if let Some(session) = entry.and_then(|entry| entry.session.as_mut())
             && session.epoch == epoch
-            && let Place::Parked { cost, .. } = &mut session.place
+            && let Place::Parked(parked) = &mut session.place
         {
-            self.parked_cost -= *cost;
-            *cost = session.handle.cost();
-            self.parked_cost += *cost;
+            self.parked_cost -= parked.cost;
+            parked.cost = session.handle.cost();
+            self.parked_cost += parked.cost;
             self.keep_bounds(now);
         }
     }
@@ -165,7 +165,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         };
         let cost = session.handle.cost();
         let since = self.hold_ups.counted(now);
-        session.place = Place::Parked { since, cost, dying };
+        session.place = Place::Parked(Box::new(Parked { since, cost, dying }));
         // Only one connection is read that is not live. What the older one has
         // brought is still handed over first.
         if dying.is_some()
@@ -201,9 +201,8 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         let Some(session) = entry.and_then(|entry| entry.session.take()) else {
             return;
         };
-        if let Place::Parked {
-            dying: Some(conn), ..
-        } = session.place
+        if let Place::Parked(parked) = &session.place
+            && let Some(conn) = parked.dying
         {
             self.events.push_back(Event::Cut(conn));
         }

@@ -5,12 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{
-    Claim, Conn, Decision, EpochStore, Event, Held, Kind, NewSession, Over, Place, Policy, Refusal,
-    Registry, Session, Stale, Taken, Waiting,
+    Claim, Conn, Decision, Event, Held, Kind, NewSession, Over, Place, Policy, Refusal, Registry,
+    Session, Stale, Taken, Waiting,
 };
 use crate::session::frame::{Reason, Retry};
 
-impl<T: Held, E: EpochStore> Registry<T, E> {
+impl<T: Held> Registry<T> {
     /// A connection that has proved its identity wants a new session.
     pub fn register(&mut self, now: Duration, identity: &Bytes, conn: Conn) -> Decision {
         self.handle_timeout(now);
@@ -90,11 +90,12 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         if let Some(older) = older {
             let draining = match older.place {
                 Place::Live(conn) => {
-                    entry.flaps.count(now, &self.config.flap);
+                    let flaps = entry.flaps.get_or_insert_default();
+                    flaps.count(now, &self.config.flap);
                     superseded = Some(conn);
                     superseded
                 }
-                Place::Parked { dying, .. } => dying,
+                Place::Parked(ref parked) => parked.dying,
             };
             // One whose heartbeat was missed has had its BYE, and is being drained.
             displaced = self.finish(now, &identity, older, Over::Superseded, draining);
@@ -117,7 +118,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         Claim {
             identity: identity.clone(),
             conn,
-            expected: self.store.epoch(identity),
+            expected: self.epoch(identity),
             resume: None,
             epoch: None,
         }
@@ -131,9 +132,10 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             let current = claim.expected;
             return Err(Stale { current });
         }
-        self.store
-            .compare_and_set(&claim.identity, claim.expected, epoch)
-            .map_err(|current| Stale { current })?;
+        let current = self.epoch(&claim.identity);
+        if current != claim.expected {
+            return Err(Stale { current });
+        }
         self.last_epoch = self.last_epoch.max(epoch);
         Ok(epoch)
     }
@@ -142,7 +144,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
     pub(super) fn flapping(&mut self, now: Duration, identity: &Bytes) -> Option<Refusal> {
         let limit = &self.config.flap;
         let entry = self.entries.get_mut(identity)?;
-        let news = entry.flaps.too_many(now, limit)?;
+        let news = entry.flaps.as_mut()?.too_many(now, limit)?;
         if news {
             self.events.push_back(Event::Flapping(identity.clone()));
         }

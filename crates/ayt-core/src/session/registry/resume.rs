@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use super::values::Proven;
 use super::{
-    Answer, Claim, Conn, Decision, EpochStore, Event, Held, InsteadOf, Place, Refusal, Registry,
-    Resumed, Secret, Stale, Wish,
+    Answer, Claim, Conn, Decision, Event, Held, InsteadOf, Place, Refusal, Registry, Resumed,
+    Secret, Session, Stale, Wish,
 };
 use crate::session::frame::{Bits128, Reason, Retry};
 use crate::session::handshake::ResumeSecrets;
@@ -19,7 +19,7 @@ const NOT_AUTHORISED: Refusal = Refusal {
     retry: Retry::Never,
 };
 
-impl<T: Held, E: EpochStore> Registry<T, E> {
+impl<T: Held> Registry<T> {
     /// A connection that has proved its identity wants to go on with a session.
     ///
     /// The secret is what lets a session move, not the policy: also with
@@ -39,7 +39,7 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             .and_then(|entry| entry.session.as_ref())
             .filter(|session| session.name == wish.session);
         if let Some(session) = current {
-            let secrets = [Some(session.secret), session.previous];
+            let secrets = session.secrets();
             let Some(proven) = proven(&secrets, wish) else {
                 return Answer::Refuse(NOT_AUTHORISED);
             };
@@ -82,20 +82,20 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             .get(&identity)
             .and_then(|entry| entry.session.as_ref());
         let (Some(session), Some((name, proven))) = (session, claim.resume) else {
-            let current = self.store.epoch(&identity);
+            let current = self.epoch(&identity);
             return Err(Stale { current });
         };
         if session.name != name {
-            let current = self.store.epoch(&identity);
+            let current = self.epoch(&identity);
             return Err(Stale { current });
         }
-        let place = session.place;
+        let place = session.place.clone();
         let epoch = self.advance(&claim)?;
-        self.unpark(&identity, place);
+        self.unpark(&identity, &place);
         self.refuse_waiting(&identity);
         let cut = match place {
             Place::Live(conn) => Some(conn),
-            Place::Parked { dying, .. } => dying,
+            Place::Parked(parked) => parked.dying,
         };
         let entry = self.entries.entry(identity).or_default();
         let held = entry.drain.is_some();
@@ -105,9 +105,9 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
         let proved = match proven {
             Proven::Current => session.secret,
             // Gone where the client was heard meanwhile: then it has the other.
-            Proven::Previous => session.previous.unwrap_or(session.secret),
+            Proven::Previous => session.secrets()[1].unwrap_or(session.secret),
         };
-        session.previous = Some(proved);
+        session.previous = Some(Box::new(proved));
         session.secret = secret;
         session.epoch = epoch;
         session.place = Place::Live(claim.conn);
@@ -139,10 +139,10 @@ impl<T: Held, E: EpochStore> Registry<T, E> {
             .get(identity)
             .and_then(|entry| entry.session.as_ref())
             .filter(|kept| kept.name == *session)
-            .map(|kept| (Some(kept.secret), kept.previous));
-        let (newest, previous) = current.or_else(|| {
-            let [newest, previous] = self.remembered.get(identity, session)?.secrets;
-            Some((newest, previous))
+            .map(Session::secrets);
+        let [newest, previous] = current.or_else(|| {
+            let gone = self.remembered.get(identity, session)?;
+            Some(gone.secrets)
         })?;
         let newest = proof::Secret::new(newest?.0);
         let Some(previous) = previous else {

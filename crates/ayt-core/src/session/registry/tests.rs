@@ -55,7 +55,7 @@ impl Held for Fake {
 }
 
 fn registry(config: Config) -> Registry<Fake> {
-    Registry::new(config, Memory::default(), 0)
+    Registry::new(config, 0)
 }
 
 fn with_policy(policy: Policy) -> Registry<Fake> {

@@ -1,19 +1,18 @@
 //! What comes in: each message once, in order, acknowledged when it is done with.
 
-use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::{Accepts, cost};
-use crate::compact::Nanos;
+use crate::compact::{Nanos, Queue};
 use crate::session::violation::Violation;
 
 #[derive(Debug, Clone)]
 pub(super) struct Inbound {
     /// Messages that came in and were not taken.
-    queue: VecDeque<Bytes>,
+    queue: Queue<Bytes>,
     queue_cost: u64,
     /// The last message that came in.
     received: u64,
@@ -34,7 +33,7 @@ pub(super) struct Inbound {
 impl Inbound {
     pub(super) const fn new(handed_over: u64) -> Self {
         Self {
-            queue: VecDeque::new(),
+            queue: Queue::new(),
             queue_cost: 0,
             received: handed_over,
             in_hand: None,
@@ -134,17 +133,13 @@ impl Inbound {
         self.queue_cost -= cost;
         // Never zero: `OVERHEAD` is in it.
         self.in_hand = NonZeroU64::new(cost);
-        if self.queue.is_empty() && self.queue.capacity() > 64 {
-            self.queue = VecDeque::new();
-        }
+        self.queue.shrink();
         Some(message)
     }
 
     /// Gives back the room of what was taken.
     pub(super) fn rest(&mut self) {
-        if self.queue.is_empty() {
-            self.queue = VecDeque::new();
-        }
+        self.queue.rest();
     }
 
     pub(super) const fn is_settled(&self) -> bool {
@@ -155,7 +150,7 @@ impl Inbound {
     /// other side is told that it did not arrive.
     pub(super) fn settle(&mut self) {
         self.settled = true;
-        self.queue = VecDeque::new();
+        self.queue = Queue::new();
         (self.queue_cost, self.in_hand) = (0, None);
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::compact::Micros;
+
 /// What a message costs beyond its length, bytes: room for what both sides keep
 /// of it, so that a million empty messages are not free.
 pub const OVERHEAD: u64 = 32;
@@ -73,6 +75,35 @@ impl Default for Config {
             peer: Accepts::default(),
             replay_bound: 1 << 20,
             ack_delay: Duration::from_millis(50),
+        }
+    }
+}
+
+/// The same as a session keeps it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Packed {
+    pub(super) own: Accepts,
+    pub(super) peer: Accepts,
+    pub(super) replay_bound: u32,
+    pub(super) ack_delay: Micros,
+}
+
+impl Packed {
+    pub(super) const fn new(config: Config) -> Self {
+        Self {
+            own: config.own,
+            peer: config.peer,
+            replay_bound: config.replay_bound,
+            ack_delay: Micros::new(config.ack_delay),
+        }
+    }
+
+    pub(super) const fn config(self) -> Config {
+        Config {
+            own: self.own,
+            peer: self.peer,
+            replay_bound: self.replay_bound,
+            ack_delay: self.ack_delay.get(),
         }
     }
 }

@@ -19,6 +19,7 @@ pub use limits::{
 };
 
 use inbound::Inbound;
+use limits::Packed;
 use outbound::Outbound;
 
 /// One session's messages: numbered, kept until acknowledged, handed over once.
@@ -49,7 +50,7 @@ use outbound::Outbound;
 /// [`Bytes`]: they are shared, not copied.
 #[derive(Debug, Clone)]
 pub struct Traffic {
-    config: Config,
+    config: Packed,
     outbound: Outbound,
     inbound: Inbound,
     ending: bool,
@@ -62,7 +63,7 @@ impl Traffic {
         Self {
             outbound: Outbound::new(0),
             inbound: Inbound::new(0),
-            config,
+            config: Packed::new(config),
             ending: false,
         }
     }
@@ -79,7 +80,7 @@ impl Traffic {
         Self {
             outbound: Outbound::restore(acknowledged, messages),
             inbound: Inbound::new(handed_over),
-            config,
+            config: Packed::new(config),
             ending: false,
         }
     }
@@ -98,8 +99,8 @@ impl Traffic {
 
     /// Its bounds.
     #[must_use]
-    pub const fn config(&self) -> &Config {
-        &self.config
+    pub const fn config(&self) -> Config {
+        self.config.config()
     }
 
     /// Bytes of cost kept for the other side.
@@ -276,7 +277,7 @@ impl Traffic {
     #[must_use]
     pub fn ack_deadline(&self) -> Option<Duration> {
         let since = self.inbound.waiting_since()?;
-        Some(since.saturating_add(self.config.ack_delay))
+        Some(since.saturating_add(self.config.ack_delay.get()))
     }
 
     /// The acknowledgement to send, due or not; `None` where it would say

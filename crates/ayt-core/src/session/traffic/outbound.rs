@@ -1,16 +1,15 @@
 //! What this side sends: numbered, kept until acknowledged.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 
 use super::{Offer, cost};
+use crate::compact::Queue;
 use crate::session::violation::Violation;
 
 #[derive(Debug, Clone)]
 pub(super) struct Outbound {
     /// Kept messages; the first has the number `acknowledged + 1`.
-    kept: VecDeque<Bytes>,
+    kept: Queue<Bytes>,
     cost: u64,
     acknowledged: u64,
     /// The last message given out on the present connection, or acknowledged.
@@ -22,7 +21,7 @@ pub(super) struct Outbound {
 impl Outbound {
     pub(super) const fn new(acknowledged: u64) -> Self {
         Self {
-            kept: VecDeque::new(),
+            kept: Queue::new(),
             cost: 0,
             acknowledged,
             position: acknowledged,
@@ -81,23 +80,13 @@ impl Outbound {
             self.acknowledged += 1;
         }
         self.position = self.position.max(self.acknowledged);
-        self.shrink();
+        self.kept.shrink();
         Ok(())
-    }
-
-    /// Gives the room of a burst back, so that a million idle sessions do not
-    /// each keep that of their busiest moment.
-    fn shrink(&mut self) {
-        if self.kept.is_empty() && self.kept.capacity() > 64 {
-            self.kept = VecDeque::new();
-        }
     }
 
     /// Gives back the room of what was acknowledged.
     pub(super) fn rest(&mut self) {
-        if self.kept.is_empty() {
-            self.kept = VecDeque::new();
-        }
+        self.kept.rest();
     }
 
     /// The peer stands at `received`, which has been checked.

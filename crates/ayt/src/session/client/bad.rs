@@ -41,6 +41,9 @@ pub enum BadClient {
     #[cfg(feature = "tls")]
     #[error(transparent)]
     Alpn(#[from] crate::tls::BadAlpn),
+    /// Keepalive settings that cannot be had.
+    #[error(transparent)]
+    Sockets(#[from] crate::session::BadSockets),
     /// The search cannot be.
     #[error("the search: {0}")]
     Search(#[from] BadSearch),

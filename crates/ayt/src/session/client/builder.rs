@@ -1,6 +1,7 @@
 //! Setting up a client.
 
 mod check;
+mod sockets;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -25,6 +26,7 @@ use super::settings::{Settings, Store};
 use super::shared::Shared;
 use super::task::Task;
 use super::{BadClient, Client};
+use crate::session::sockets::Sockets;
 use crate::sync::task::spawn;
 #[cfg(feature = "tls")]
 use crate::tls::rustls::{ClientConfig, pki_types::ServerName};
@@ -45,6 +47,7 @@ pub struct Builder {
     credential: Option<Credential>,
     addresses: Vec<String>,
     connector: Option<Connector>,
+    sockets: Sockets,
     #[cfg(feature = "tls")]
     tls: Option<Arc<ClientConfig>>,
     #[cfg(feature = "tls")]
@@ -87,6 +90,7 @@ impl Builder {
             credential: None,
             addresses: Vec::new(),
             connector: None,
+            sockets: Sockets::default(),
             #[cfg(feature = "tls")]
             tls: None,
             #[cfg(feature = "tls")]
@@ -177,7 +181,8 @@ impl Builder {
 
     /// The longest silence of the server this client wishes: 10 ms to 1 h, or zero
     /// for any; default 30 s. The server decides. A dead server is noticed after
-    /// this times the server's misses, and its challenge time (65 s by default).
+    /// this times the server's misses, and its challenge time (65 s by default); with
+    /// zero, by the kernel ([`keepalive`](Self::keepalive)) after two minutes or more.
     pub fn server_beat(mut self, beat: Duration) -> Self {
         self.server_beat = beat;
         self
@@ -315,9 +320,12 @@ impl Builder {
         self.check()?;
         #[cfg(feature = "tls")]
         let tls = self.make_tls()?;
-        let connector = match (self.connector, self.addresses.is_empty()) {
-            (Some(connector), true) => connector,
-            (None, false) => connect::tcp(self.addresses),
+        let (connector, sockets) = match (self.connector, self.addresses.is_empty()) {
+            (Some(connector), true) => (connector, None),
+            (None, false) => {
+                let connector = connect::tcp(self.addresses, self.sockets.clone());
+                (connector, Some(self.sockets))
+            }
             (None, true) => return Err(BadClient::NoAddress),
             (Some(_), false) => return Err(BadClient::TwoWays),
         };
@@ -333,6 +341,7 @@ impl Builder {
             hello: self.hello,
             credential,
             connector,
+            sockets,
             #[cfg(feature = "tls")]
             tls,
             connect_within: self.connect_within,

@@ -11,11 +11,9 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// A transport: a stream of bytes in both directions.
-pub(super) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
+use crate::session::sockets::Sockets;
+use crate::session::transport::BoxedIo;
 
-pub(super) type BoxedIo = Box<dyn Io>;
 type Connecting = Pin<Box<dyn Future<Output = io::Result<Dialed>> + Send>>;
 
 /// A connection that was made.
@@ -54,11 +52,12 @@ const HEAD_START: Duration = Duration::from_millis(250);
 
 /// A connector that resolves these addresses (`host:port`) anew each time and takes
 /// the first that answers. An address that is slow does not hold up the next.
-pub(super) fn tcp(addresses: Vec<String>) -> Connector {
+pub(super) fn tcp(addresses: Vec<String>, sockets: Sockets) -> Connector {
     Box::new(move || {
         let addresses = addresses.clone();
+        let sockets = sockets.clone();
         Box::pin(async move {
-            let (address, stream) = dial(addresses).await?;
+            let (address, stream) = dial(addresses, &sockets).await?;
             let io = Box::new(stream) as BoxedIo;
             Ok(Dialed { io, address })
         })
@@ -66,7 +65,7 @@ pub(super) fn tcp(addresses: Vec<String>) -> Connector {
 }
 
 /// The first that answers, and to which of the addresses it leads.
-async fn dial(addresses: Vec<String>) -> io::Result<(usize, TcpStream)> {
+async fn dial(addresses: Vec<String>, sockets: &Sockets) -> io::Result<(usize, TcpStream)> {
     let mut failures = Vec::new();
     let mut targets = Vec::new();
     for (index, address) in addresses.iter().enumerate() {
@@ -86,8 +85,9 @@ async fn dial(addresses: Vec<String>) -> io::Result<(usize, TcpStream)> {
         tokio::select! {
             biased;
             Some(finished) = race.join_next() => match finished {
-                Ok((index, _, Ok(stream))) => {
-                    prepare(&stream)?;
+                Ok((index, target, Ok(stream))) => {
+                    let set = sockets.prepare(&stream);
+                    set.map_err(|error| cannot_set(target, &error))?;
                     return Ok((index, stream));
                 }
                 Ok((_, target, Err(error))) => {
@@ -108,10 +108,9 @@ async fn dial(addresses: Vec<String>) -> io::Result<(usize, TcpStream)> {
     }
 }
 
-/// A message leaves when it is written: heartbeats and small messages do not wait
-/// for company.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)
+fn cannot_set(target: SocketAddr, error: &io::Error) -> io::Error {
+    let text = format!("set up the socket connected to {target}: {error}");
+    io::Error::new(error.kind(), text)
 }
 
 /// Both address families in turn, beginning with that of the first (RFC 8305,
@@ -172,11 +171,15 @@ mod tests {
         let dead = closed.local_addr().unwrap().to_string();
         drop(closed);
         let live = listener.local_addr().unwrap();
-        let (index, stream) = dial(vec![dead.clone(), live.to_string()]).await.unwrap();
+        let (index, stream) = dial(vec![dead.clone(), live.to_string()], &Sockets::default())
+            .await
+            .unwrap();
         assert_eq!(index, 1);
         assert_eq!(stream.peer_addr().unwrap(), live);
         assert!(stream.nodelay().unwrap());
-        let error = dial(vec![dead.clone()]).await.unwrap_err();
+        let error = dial(vec![dead.clone()], &Sockets::default())
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         assert!(error.to_string().contains(&dead), "{error}");
     }

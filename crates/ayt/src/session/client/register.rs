@@ -8,10 +8,11 @@ use ayt_core::session::handshake::{self, ClientSettings, ClientStep, Credential,
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::{timeout, timeout_at};
 
-use super::connect::{BoxedIo, Dialed};
+use super::connect::Dialed;
 use super::loss::Loss;
 use super::settings::Settings;
 use crate::session::driver::{Below, Clock};
+use crate::session::transport::BoxedIo;
 use crate::session::wire::{read_frame, write_frame};
 
 /// How long a last word may take on a connection that is given up.

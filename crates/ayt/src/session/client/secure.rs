@@ -3,9 +3,10 @@
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::connect::{BoxedIo, Dialed};
+use super::connect::Dialed;
 use super::loss::Loss;
 use crate::session::driver::Below;
+use crate::session::transport::BoxedIo;
 use crate::tls::rustls::pki_types::ServerName;
 use crate::tls::{Counted, TlsError};
 

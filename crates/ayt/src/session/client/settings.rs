@@ -13,6 +13,7 @@ use super::connect::Connector;
 use super::random::Random;
 use super::saved::Saved;
 use super::search::Searching;
+use crate::session::sockets::Sockets;
 
 type Storing = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 /// Stores a secret before it is used.
@@ -23,6 +24,8 @@ pub(super) struct Settings {
     pub(super) hello: ClientSettings,
     pub(super) credential: Credential,
     pub(super) connector: Connector,
+    /// For the sockets of `connector`, where those are this client's own.
+    pub(super) sockets: Option<Sockets>,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<super::secure::Tls>,
     pub(super) connect_within: Duration,

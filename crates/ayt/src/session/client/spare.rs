@@ -8,12 +8,12 @@ use ayt_core::session::frame::Frame;
 use ayt_core::session::handshake::Purpose;
 use ayt_core::session::spare::{self, Outcome, SILENCE_MS, Step};
 
-use super::connect::BoxedIo;
 use super::loss::Loss;
 use super::register::register;
 use super::settings::Settings;
 use super::task::connect;
 use crate::session::driver::Clock;
+use crate::session::transport::BoxedIo;
 use crate::session::wire::{read_frame, write_frame};
 
 /// What a silence on a spare connection has shown.

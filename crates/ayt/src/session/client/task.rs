@@ -301,6 +301,9 @@ impl Task {
         let shared = &self.shared;
         let now = shared.clock.now();
         let welcome = registered.welcome;
+        if let (Some(sockets), Some(tcp)) = (&self.settings.sockets, registered.io.tcp()) {
+            sockets.watch(tcp, &welcome);
+        }
         self.reconnect.on_registered(now);
         self.attempt = 0;
         shared.set_attempts(0);

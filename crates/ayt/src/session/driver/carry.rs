@@ -7,7 +7,7 @@ use ayt_core::session::codec::Decoder;
 use ayt_core::session::link::{self, End};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Below, Core, Link, Notice, Place, Pump, Start, Ticket};
+use super::{Alone, Below, Core, Link, Notice, Place, Pump, Start, Ticket};
 
 impl Core {
     /// Carries the session over this connection until it is closed, and says how it
@@ -24,7 +24,7 @@ impl Core {
         notice: impl FnMut(Notice),
     ) -> Option<End>
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
         if !self.attach(&ticket, start.terms, start.detector) {
             return None;
@@ -50,29 +50,29 @@ impl Core {
             let now = self.clock.now();
             state.place = match std::mem::replace(&mut state.place, Place::Moving) {
                 Place::Parked(traffic) => {
-                    Place::Live(Box::new(Link::new(now, terms, detector, *traffic)))
+                    Place::Live(Box::new(Link::new(now, terms, detector, traffic)))
                 }
                 // A ticket is used once: `part` has parked what was live.
                 other => other,
             };
         }
-        self.room.notify_waiters();
+        self.tell_room();
         true
     }
 
-    /// The second half of [`Self::run`]. The future is small: an idle connection is
-    /// little else.
+    /// The second half of [`Self::run`].
     pub(crate) fn carry<S, N>(
         self: &Arc<Self>,
         ticket: Ticket,
         io: S,
         (decoder, below): (Decoder, Below),
         notice: N,
-    ) -> Pump<S, N>
+    ) -> Pump<S, Alone<N>>
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
         N: FnMut(Notice),
     {
-        Pump::new(Arc::clone(self), ticket, io, (decoder, below), notice)
+        let owner = Alone::new(Arc::clone(self), notice);
+        Pump::new(owner, ticket, io, (decoder, below))
     }
 }

@@ -12,6 +12,7 @@ mod carry;
 #[cfg(ayt_explore)]
 mod explore;
 mod outgoing;
+mod owner;
 mod pump;
 mod rest;
 #[cfg(test)]
@@ -20,8 +21,8 @@ mod tests;
 mod values;
 
 pub(crate) use below::Below;
+pub(crate) use owner::{Alone, Owner};
 pub(crate) use pump::Pump;
-pub(crate) use values::HeldCore;
 use values::cause_of;
 pub use values::{SendError, SessionEnd};
 
@@ -31,6 +32,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use ayt_core::cause::Cause;
+use ayt_core::compact::Nanos;
 use ayt_core::detectors::Fixed;
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{Reason, Retry};
@@ -39,7 +41,7 @@ use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, Offer, Traffic}
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
+use crate::sync::{Mutex, MutexGuard, Notify, OnceLock, PoisonError};
 
 type Link = link::Link<Fixed>;
 
@@ -78,6 +80,11 @@ pub(crate) enum Notice {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
+/// A beat as the wire has it: 0 is none.
+pub(crate) fn beat(ms: u32) -> Option<Duration> {
+    (ms > 0).then(|| Duration::from_millis(ms.into()))
+}
+
 /// What a connection begins with, once it is registered.
 #[derive(Debug)]
 pub(crate) struct Start {
@@ -97,8 +104,17 @@ pub(crate) struct Core {
     state: Mutex<State>,
     /// A message may be taken, or the session is over.
     readable: Notify,
+    /// None before anybody waits for one of them: most sessions never do.
+    bells: OnceLock<Box<Bells>>,
+}
+
+/// Whom to wake, besides those who wait for a message.
+#[derive(Debug, Default)]
+struct Bells {
     /// A message may be sent, or the session is over.
     room: Notify,
+    /// The owner of the session has news.
+    news: Notify,
 }
 
 struct State {
@@ -109,7 +125,7 @@ struct State {
     /// The task of the connection, when it waits.
     task: Option<Waker>,
     /// When that task wakes by itself.
-    armed: Option<Duration>,
+    armed: Option<Nanos>,
     over: Option<Box<SessionEnd>>,
 }
 
@@ -144,7 +160,7 @@ impl State {
             return None;
         };
         let sooner = match (link.next_deadline(), self.armed) {
-            (Some(next), Some(armed)) => next < armed,
+            (Some(next), Some(armed)) => next < armed.get(),
             (Some(_), None) => true,
             (None, _) => false,
         };
@@ -155,9 +171,14 @@ impl State {
 }
 
 impl Core {
-    /// A session without a connection yet.
+    /// A session without a connection yet, to be shared.
     pub(crate) fn new(clock: Clock, traffic: Traffic) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::of(clock, traffic))
+    }
+
+    /// The same, to be a part of something that is shared.
+    pub(crate) fn of(clock: Clock, traffic: Traffic) -> Self {
+        Self {
             clock,
             state: Mutex::new(State {
                 place: Place::Parked(Box::new(traffic)),
@@ -167,8 +188,33 @@ impl Core {
                 over: None,
             }),
             readable: Notify::new(),
-            room: Notify::new(),
-        })
+            bells: OnceLock::default(),
+        }
+    }
+
+    /// Whoever rings a bell has changed something under the lock before, and whoever
+    /// waits for it looks under the lock after asking for it here: a bell that is not
+    /// there yet when it is to be rung is waited for by nobody who has not seen the change.
+    fn bells(&self) -> &Bells {
+        self.bells.get_or_init(Box::default)
+    }
+
+    fn tell_room(&self) {
+        if let Some(bells) = self.bells.get() {
+            bells.room.notify_waiters();
+        }
+    }
+
+    /// Told whenever [`Self::tell_news`] is called.
+    pub(crate) fn news(&self) -> &Notify {
+        &self.bells().news
+    }
+
+    /// Tells those who wait for news.
+    pub(crate) fn tell_news(&self) {
+        if let Some(bells) = self.bells.get() {
+            bells.news.notify_waiters();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -213,9 +259,12 @@ impl Core {
     /// Cancel safe: where the future is dropped before it is ready, the message was
     /// not taken.
     pub(crate) async fn send(&self, message: Bytes) -> Result<(), SendError> {
-        let mut message = message;
+        // Mostly there is room, and nothing to wait for.
+        let Some(mut message) = self.offer(message)? else {
+            return Ok(());
+        };
         loop {
-            let room = self.room.notified();
+            let room = self.bells().room.notified();
             tokio::pin!(room);
             // Told from here on, also of what happens before it is awaited.
             room.as_mut().enable();
@@ -383,7 +432,7 @@ impl Core {
         state.place = match std::mem::replace(&mut state.place, Place::Moving) {
             Place::Live(mut link) => {
                 link.cut(now);
-                Place::Parked(Box::new(link.into_traffic()))
+                Place::Parked(link.into_traffic())
             }
             parked => parked,
         };
@@ -406,7 +455,7 @@ impl Core {
     /// Forgets what the peer has `received`, and will send the rest again.
     pub(crate) fn resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {
         let resumed = self.with_traffic(|traffic| traffic.resume(received, accepts));
-        self.room.notify_waiters();
+        self.tell_room();
         resumed.unwrap_or(Ok(()))
     }
 
@@ -424,7 +473,7 @@ impl Core {
         });
         drop(state);
         self.readable.notify_waiters();
-        self.room.notify_waiters();
+        self.tell_room();
     }
 
     /// How the session ended, if it has.

@@ -5,18 +5,17 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use ayt_core::cause::Cause;
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::link::{End, Event};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep_until};
 
 use super::outgoing::{Outgoing, SLICES};
 use super::rest::Rest;
-use super::{Below, Core, Link, Notice, Place, Ticket};
+use super::{Below, Link, Nanos, Notice, Owner, Place, Ticket};
+use crate::session::transport::tcp_below;
 
 /// Reads in a row before others get their turn.
 const READS: usize = 8;
@@ -28,16 +27,13 @@ crate::sync::thread_local! {
 }
 
 /// See [`Core::run`].
-pub(crate) struct Pump<S, N> {
-    core: Arc<Core>,
+pub(crate) struct Pump<S, O: Owner> {
     ticket: Ticket,
     io: S,
     rest: Rest,
     below: Below,
     /// What waits to be written; none while an idle connection has nothing to say.
     out: Option<Box<Outgoing>>,
-    notice: N,
-    sleep: Option<Pin<Box<Sleep>>>,
     /// FIN follows what is in `out`.
     half_close: bool,
     shut: bool,
@@ -46,6 +42,8 @@ pub(crate) struct Pump<S, N> {
     begins: bool,
     heard: bool,
     flush: bool,
+    /// Dropped last: the socket is closed before its owner is told.
+    owner: O,
 }
 
 enum Turn {
@@ -57,33 +55,27 @@ enum Turn {
     On,
 }
 
-impl<S, N> Pump<S, N>
+impl<S, O> Pump<S, O>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
-    N: FnMut(Notice),
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    O: Owner,
 {
-    pub(super) fn new(
-        core: Arc<Core>,
-        ticket: Ticket,
-        io: S,
-        (decoder, below): (Decoder, Below),
-        notice: N,
-    ) -> Self {
+    /// Carries the session of `owner`, to which it has been
+    /// [attached](super::Core::attach).
+    pub(crate) fn new(owner: O, ticket: Ticket, io: S, (decoder, below): (Decoder, Below)) -> Self {
         Self {
-            core,
             ticket,
             io,
             rest: Rest::of(decoder),
             below,
             out: None,
-            notice,
-            sleep: None,
             half_close: false,
             shut: false,
             eof: false,
             begins: true,
             heard: false,
             flush: false,
+            owner,
         }
     }
 
@@ -96,11 +88,12 @@ where
     ) -> Turn {
         let mut notices = Vec::new();
         let (turn, readable, room) = {
-            let mut state = self.core.lock();
+            let core = self.owner.core();
+            let mut state = core.lock();
             if state.generation != self.ticket.0 {
                 return Turn::Moved;
             }
-            let now = self.core.clock.now();
+            let now = core.clock.now();
             let Place::Live(link) = &mut state.place else {
                 return Turn::Moved;
             };
@@ -132,7 +125,7 @@ where
             let readable = link.traffic().readable();
             let room = link.traffic().numbers().acknowledged != acknowledged;
             state.armed = match &state.place {
-                Place::Live(link) => link.next_deadline(),
+                Place::Live(link) => link.next_deadline().map(Nanos::new),
                 _ => None,
             };
             if matches!(turn, Turn::On) {
@@ -142,7 +135,7 @@ where
                 }
             } else {
                 let parked = match std::mem::replace(&mut state.place, Place::Moving) {
-                    Place::Live(link) => Place::Parked(Box::new(link.into_traffic())),
+                    Place::Live(link) => Place::Parked(link.into_traffic()),
                     other => other,
                 };
                 state.place = parked;
@@ -152,13 +145,13 @@ where
             (turn, readable, room)
         };
         if readable {
-            self.core.readable.notify_one();
+            self.owner.core().readable.notify_one();
         }
         if room {
-            self.core.room.notify_waiters();
+            self.owner.core().tell_room();
         }
         for event in notices {
-            (self.notice)(Notice::Link(event));
+            self.owner.notice(Notice::Link(event));
         }
         turn
     }
@@ -244,30 +237,15 @@ where
         self.rest.put(decoder);
         if frames > 0 && !self.heard {
             self.heard = true;
-            (self.notice)(Notice::FirstFrame);
+            self.owner.notice(Notice::FirstFrame);
         }
         turn
     }
 
-    /// Sets the timer to the link's next deadline. One that is set for an earlier
-    /// time is left alone: it fires in vain, once.
+    /// Sets the timer to the link's next deadline.
     fn arm(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(armed) = self.core.lock().armed else {
-            self.sleep = None;
-            return Poll::Pending;
-        };
-        let at = self.core.clock.at(armed);
-        match &mut self.sleep {
-            Some(sleep) if sleep.deadline() <= at => {}
-            Some(sleep) => sleep.as_mut().reset(at),
-            none => *none = Some(Box::pin(sleep_until(at))),
-        }
-        let Some(sleep) = &mut self.sleep else {
-            return Poll::Pending;
-        };
-        ready!(sleep.as_mut().poll(cx));
-        self.sleep = None;
-        Poll::Ready(())
+        let armed = self.owner.core().lock().armed;
+        self.owner.poll_alarm(cx, armed.map(Nanos::get))
     }
 
     /// Reads, gathers, writes and arms until nothing is left to do for now. Reads
@@ -322,26 +300,27 @@ where
 
     /// There is more to gather, for which there was no room before.
     fn wants(&self) -> bool {
-        let state = self.core.lock();
-        let now = self.core.clock.now();
+        let core = self.owner.core();
+        let state = core.lock();
+        let now = core.clock.now();
         state.generation == self.ticket.0
             && matches!(&state.place, Place::Live(link) if link.wants_to_transmit(now))
     }
 
     fn failed(&mut self, cx: &mut Context<'_>, error: &io::Error) -> Turn {
-        let cause = super::cause_of(error);
+        let cause = super::cause_of(error, tcp_below(&self.io));
         self.eof = true;
         self.turn(cx, |link, now| link.handle_error(now, cause))
     }
 }
 
 // Only `io` is ever pinned, and that by a reference.
-impl<S: Unpin, N> Unpin for Pump<S, N> {}
+impl<S: Unpin, O: Owner> Unpin for Pump<S, O> {}
 
-impl<S, N> Future for Pump<S, N>
+impl<S, O> Future for Pump<S, O>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
-    N: FnMut(Notice),
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    O: Owner,
 {
     type Output = Option<End>;
 
@@ -353,9 +332,9 @@ where
     }
 }
 
-impl<S, N> Drop for Pump<S, N> {
+impl<S, O: Owner> Drop for Pump<S, O> {
     /// Dropped before its time, it leaves the session parked.
     fn drop(&mut self) {
-        self.core.part_from(Ticket(self.ticket.0));
+        self.owner.core().part_from(Ticket(self.ticket.0));
     }
 }

@@ -204,6 +204,6 @@ fn an_error_of_the_transport_has_the_cause_it_has_everywhere() {
         (Error::other("tls"), Cause::Failed),
         (watched.into(), Cause::HeartbeatMissed),
     ] {
-        assert_eq!(cause_of(&error), cause, "{error:?}");
+        assert_eq!(cause_of(&error, None), cause, "{error:?}");
     }
 }

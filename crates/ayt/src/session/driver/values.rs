@@ -1,12 +1,11 @@
 //! How a session ends, and how it stands before the registry.
 
 use std::io;
-use std::sync::Arc;
 
 use ayt_core::cause::Cause;
 use ayt_core::session::frame::Reason;
-use ayt_core::session::registry::Held;
 use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, OfferError, Traffic};
+use tokio::net::TcpStream;
 
 use super::Core;
 
@@ -25,12 +24,16 @@ pub struct SessionEnd {
 }
 
 /// What an error of the transport says: out of what a watched stream below has said, else
-/// out of the error's number or kind.
-pub(super) fn cause_of(error: &io::Error) -> Cause {
+/// out of the error's number or kind, and what the kernel still knows of the TCP socket
+/// below, if there is one: which of its timers gave up.
+pub(super) fn cause_of(error: &io::Error, tcp: Option<&TcpStream>) -> Cause {
     if let Some(ended) = crate::cause::ended(error) {
         return ended.cause();
     }
     match error.kind() {
+        io::ErrorKind::TimedOut => tcp
+            .and_then(|tcp| crate::cause::of(error, tcp))
+            .unwrap_or(Cause::TimedOut),
         // What encrypts has its own end, and this was not it.
         io::ErrorKind::UnexpectedEof => Cause::Truncated,
         io::ErrorKind::InvalidData => Cause::Failed,
@@ -54,46 +57,34 @@ pub enum SendError {
     Over(SessionEnd),
 }
 
-/// The registry's handle.
-impl Held for HeldCore {
-    fn cost(&self) -> u64 {
-        let state = self.0.lock();
+/// How it stands before the registry.
+impl Core {
+    /// Bytes of cost that it keeps.
+    pub(crate) fn cost(&self) -> u64 {
+        let state = self.lock();
         state
             .traffic()
             .map_or(0, |traffic| traffic.replay_cost() + traffic.queued_cost())
     }
 
-    fn numbers(&self) -> Numbers {
-        self.0.numbers()
+    /// Nothing that came in waits to be taken or done with.
+    pub(crate) fn all_handed_over(&self) -> bool {
+        self.lock().traffic().is_none_or(Traffic::all_handed_over)
     }
 
-    fn all_handed_over(&self) -> bool {
-        self.0.lock().traffic().is_none_or(Traffic::all_handed_over)
+    /// See [`Traffic::settle`].
+    pub(crate) fn settle(&self) -> Numbers {
+        self.with_traffic(Traffic::settle).unwrap_or_default()
     }
 
-    fn settle(&self) -> Numbers {
-        self.0.with_traffic(Traffic::settle).unwrap_or_default()
-    }
-
-    fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {
-        let state = self.0.lock();
+    /// See [`Traffic::may_resume`].
+    pub(crate) fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {
+        let state = self.lock();
         state
             .traffic()
             .map_or(Ok(()), |traffic| traffic.may_resume(received, accepts))
     }
 }
-
-/// A session in the hands of the registry.
-#[derive(Debug, Clone)]
-pub(crate) struct HeldCore(pub(crate) Arc<Core>);
-
-impl PartialEq for HeldCore {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-impl Eq for HeldCore {}
 
 #[cfg(test)]
 mod tests {
@@ -116,7 +107,7 @@ mod tests {
             (ErrorKind::UnexpectedEof, Cause::Truncated),
             (ErrorKind::InvalidData, Cause::Failed),
         ] {
-            assert_eq!(cause_of(&kind.into()), cause, "{kind}");
+            assert_eq!(cause_of(&kind.into(), None), cause, "{kind}");
         }
     }
 
@@ -124,7 +115,7 @@ mod tests {
     fn what_a_watched_stream_below_has_found_is_the_cause() {
         for cause in Cause::ALL {
             let error = io::Error::from(Ended::new(cause, None));
-            assert_eq!(cause_of(&error), cause);
+            assert_eq!(cause_of(&error, None), cause);
         }
     }
 }

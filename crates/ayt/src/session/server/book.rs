@@ -74,10 +74,10 @@ impl Book {
                 } => {
                     // In place of it, just committed.
                     if let Some((_, _, Keep(kept))) = self.registry.current(&identity) {
-                        let _ = kept.predecessor.set(Box::new(Predecessor {
+                        kept.set_predecessor(Predecessor {
                             peer_received,
                             numbers,
-                        }));
+                        });
                     }
                 }
                 Event::Cut(conn) => self.cut(conn),
@@ -91,7 +91,7 @@ impl Book {
                     one_more(&counters.flapping);
                     log::flapping(&identity);
                     if let Some((_, _, Keep(kept))) = self.registry.current(&identity) {
-                        kept.events.push(SessionEvent::Flapping);
+                        kept.push(SessionEvent::Flapping);
                     }
                 }
             }
@@ -193,10 +193,10 @@ impl Book {
                 }
             }
             LinkEvent::Ending(end) => self.lost(now, kept, epoch, &end, counters),
-            LinkEvent::Suspect => kept.events.push(SessionEvent::Suspect),
-            LinkEvent::Recovered => kept.events.push(SessionEvent::Recovered),
-            LinkEvent::Late(by) => kept.events.push(SessionEvent::Late(by)),
-            LinkEvent::RoundTrip(time) => kept.events.push(SessionEvent::RoundTrip(time)),
+            LinkEvent::Suspect => kept.push(SessionEvent::Suspect),
+            LinkEvent::Recovered => kept.push(SessionEvent::Recovered),
+            LinkEvent::Late(by) => kept.push(SessionEvent::Late(by)),
+            LinkEvent::RoundTrip(time) => kept.push(SessionEvent::RoundTrip(time)),
             LinkEvent::HalfClose | LinkEvent::Closed(_) => {}
         }
     }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ayt_core::session::registry::{Memory as LocalEpochs, Policy, Registry};
+use ayt_core::session::registry::{Policy, Registry};
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::mpsc;
 
@@ -12,8 +12,10 @@ use super::book::Book;
 use super::config::{BadLimit, Limits};
 use super::log;
 use super::shared::{Parts, Shared, random};
-use super::{Server, tasks};
-use crate::session::store::{Memory, Node, SessionStore};
+use super::{Server, alarms, tasks};
+use crate::session::BadSockets;
+use crate::session::sockets::Sockets;
+use crate::session::store::{Alone, Node, SessionStore};
 #[cfg(feature = "tls")]
 use crate::tls::{BadAlpn, rustls};
 
@@ -27,6 +29,7 @@ pub struct ServerBuilder {
     limits: Limits,
     store: Option<Arc<dyn SessionStore>>,
     node: Option<Node>,
+    pub(super) sockets: Sockets,
     #[cfg(feature = "tls")]
     tls: Option<Arc<rustls::ServerConfig>>,
 }
@@ -44,6 +47,9 @@ pub enum StartError {
     /// A setting that cannot be.
     #[error(transparent)]
     Limit(#[from] BadLimit),
+    /// Keepalive settings that cannot be had.
+    #[error(transparent)]
+    Sockets(#[from] BadSockets),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Bind {
@@ -140,8 +146,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Where it is kept who holds which identity: default a
-    /// [`Memory`](crate::session::store::Memory) of its own.
+    /// Where it is kept who holds which identity, for servers that share them. Default:
+    /// nowhere but in this server, which shares them with nobody.
     #[must_use]
     pub fn store(mut self, store: Arc<dyn SessionStore>) -> Self {
         self.store = Some(store);
@@ -218,6 +224,7 @@ impl ServerBuilder {
 
     fn start_at(self, local: Option<SocketAddr>) -> Result<Server, StartError> {
         let terms = self.limits.check()?;
+        self.sockets.check()?;
         let authentication = self.authentication.ok_or(StartError::NoAuthentication)?;
         #[cfg(feature = "tls")]
         let tls = match &self.tls {
@@ -225,7 +232,7 @@ impl ServerBuilder {
             None => None,
         };
         let policy = self.policy.unwrap_or(Policy::Newest);
-        let store = self.store.unwrap_or_else(|| Arc::new(Memory::new()));
+        let store = self.store.unwrap_or_else(|| Arc::new(Alone));
         let node = match self.node {
             Some(node) => node,
             None => {
@@ -234,17 +241,14 @@ impl ServerBuilder {
             }
         };
         let last_epoch = unix_ms();
-        let registry = Registry::new(
-            self.limits.registry(policy),
-            LocalEpochs::default(),
-            last_epoch,
-        );
+        let registry = Registry::new(self.limits.registry(policy), last_epoch);
         let (queue, sessions) = mpsc::channel(self.limits.backlog);
         let kicks = store.kicks(&node);
         let shared = Shared::new(Parts {
             limits: self.limits,
             terms,
             policy,
+            sockets: self.sockets,
             authentication,
             #[cfg(feature = "tls")]
             tls,
@@ -257,6 +261,8 @@ impl ServerBuilder {
         if matches!(shared.authentication, Authentication::None) {
             log::unauthenticated(local);
         }
+        let ringing = shared.clone();
+        shared.spawn(async move { alarms::ring(&ringing.alarms, ringing.clock).await });
         shared.spawn(tasks::keep_time(shared.clone()));
         shared.spawn(tasks::mirror(shared.clone()));
         shared.spawn(tasks::hear_kicks(shared.clone(), kicks));

@@ -21,7 +21,7 @@ use super::log;
 use super::register::Registration;
 use super::shared::random;
 use super::stats::one_more;
-use crate::session::driver::{Core, Ticket};
+use crate::session::driver::{Core, Ticket, beat};
 
 /// What is to be put into effect.
 pub(super) struct ToCommit {
@@ -149,7 +149,7 @@ impl Deciding<'_, '_> {
             replay_bound: limits.replay_bound,
             ack_delay: limits.ack_delay,
         });
-        let core = Core::new(shared.clock, traffic);
+        let core = Core::of(shared.clock, traffic);
         let identity = self.hello.identity.clone();
         let kept = Arc::new(Kept::new(identity, core, *peer));
         let instead_of = match &self.resume {
@@ -223,12 +223,7 @@ impl Deciding<'_, '_> {
                 return Err(Committed::Refused(refuse));
             }
         };
-        let carried = Carried {
-            shared: (*shared).clone(),
-            kept: kept.clone(),
-            conn: *conn,
-            epoch,
-        };
+        let carried = Carried::new((*shared).clone(), kept.clone(), (*conn, epoch));
         let admitted = Admitted {
             carried,
             ticket,
@@ -241,7 +236,6 @@ impl Deciding<'_, '_> {
     /// What was agreed, for the link.
     fn terms(&self, terms: &Terms, now: Duration) -> (link::Terms, Option<Fixed>) {
         let limits = &self.registration.shared.limits;
-        let beat = |ms: u32| (ms > 0).then(|| Duration::from_millis(ms.into()));
         let challenge = Duration::from_millis(terms.challenge_ms.into());
         let link = link::Terms {
             own_beat: beat(terms.server_beat_ms),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use ayt_core::compact::Nanos;
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{Frame, Reason, Refuse, Retry, Welcome};
 use ayt_core::session::link::End;
@@ -25,8 +26,10 @@ use super::secure;
 use super::shared::Shared;
 use super::spare;
 use super::stats::one_more;
-use crate::session::driver::{Below, Ticket};
+use crate::session::driver::{Below, Core, Notice, Owner, Pump, Ticket};
+use crate::session::transport::tcp_below;
 use crate::session::wire::write_frame;
+use crate::sync::atomic::Ordering;
 
 /// How long a refused client's bytes are read, so that closing does not turn into a
 /// reset that overtakes the refusal.
@@ -43,28 +46,79 @@ pub(super) struct Admitted {
 
 /// A connection that carries a session. However its task ends, the book is told.
 pub(super) struct Carried {
-    pub(super) shared: Arc<Shared>,
-    pub(super) kept: Arc<Kept>,
-    pub(super) conn: Conn,
-    pub(super) epoch: u64,
+    shared: Arc<Shared>,
+    kept: Arc<Kept>,
+    conn: Conn,
+    epoch: u64,
+    /// When its task is woken next.
+    alarm: Option<Nanos>,
+}
+
+impl Carried {
+    /// The session of `kept` has this connection.
+    pub(super) fn new(shared: Arc<Shared>, kept: Arc<Kept>, (conn, epoch): (Conn, u64)) -> Self {
+        shared.carried.fetch_add(1, Ordering::Relaxed);
+        Self {
+            shared,
+            kept,
+            conn,
+            epoch,
+            alarm: None,
+        }
+    }
+}
+
+impl Owner for Carried {
+    fn core(&self) -> &Core {
+        &self.kept.core
+    }
+
+    fn notice(&mut self, notice: Notice) {
+        let shared = &self.shared;
+        let of = (&*self.kept, self.conn, self.epoch);
+        shared.book(|book, now| book.notice(now, of, notice, &shared.counters));
+    }
+
+    fn poll_alarm(&mut self, cx: &mut Context<'_>, at: Option<Duration>) -> Poll<()> {
+        let now = self.shared.clock.now();
+        let alarms = &self.shared.alarms;
+        alarms.poll(cx, now, (&mut self.alarm, self.conn), at)
+    }
 }
 
 impl Drop for Carried {
     fn drop(&mut self) {
+        self.shared.alarms.forget(&mut self.alarm, self.conn);
         self.shared
             .book(|book, now| book.closed(now, &self.kept, self.conn, self.epoch));
+        self.shared.carried.fetch_sub(1, Ordering::Relaxed);
         self.shared.closed.notify_waiters();
     }
 }
 
 /// A connection as the listener has accepted it.
 pub(super) fn accepted(shared: &Arc<Shared>, io: TcpStream, peer: SocketAddr) {
-    #[cfg(feature = "tls")]
-    if shared.tls.is_some() {
-        secure::admit(shared, io, peer);
+    if let Err(error) = shared.sockets.prepare(&io) {
+        one_more(&shared.counters.accept_errors);
+        log::unable(peer, "a socket's options could not be set", &error);
+        crate::close::abortive(io);
         return;
     }
-    admit(shared, io, peer, None);
+    #[cfg(feature = "tls")]
+    if shared.tls.is_some() {
+        secure::admit(shared, io, peer, Whose::Server);
+        return;
+    }
+    admit(shared, io, peer, Whose::Server, None);
+}
+
+/// Whose socket it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Accepted here.
+    Server,
+    /// Given by the program, which has set its options.
+    Program,
 }
 
 /// Takes a connection on, or turns it away at once.
@@ -72,6 +126,7 @@ pub(super) fn admit<S>(
     shared: &Arc<Shared>,
     mut io: S,
     peer: SocketAddr,
+    whose: Whose,
     certificate: Option<Vec<u8>>,
 ) -> bool
 where
@@ -79,7 +134,8 @@ where
 {
     match enter(shared, peer) {
         Ok(place) => {
-            let newcomer = Newcomer::new(shared, peer, place, certificate);
+            let mut newcomer = Newcomer::new(shared, (peer, whose), place);
+            newcomer.certificate = certificate;
             shared.spawn(serve(shared.clone(), io, newcomer));
             true
         }
@@ -110,6 +166,7 @@ pub(super) fn enter(shared: &Arc<Shared>, peer: SocketAddr) -> Result<Place, Ref
 /// A connection that has not registered.
 pub(super) struct Newcomer {
     pub(super) peer: SocketAddr,
+    pub(super) whose: Whose,
     pub(super) place: Place,
     /// The client's, verified by TLS.
     pub(super) certificate: Option<Vec<u8>>,
@@ -119,16 +176,12 @@ pub(super) struct Newcomer {
 }
 
 impl Newcomer {
-    pub(super) fn new(
-        shared: &Shared,
-        peer: SocketAddr,
-        place: Place,
-        certificate: Option<Vec<u8>>,
-    ) -> Self {
+    pub(super) fn new(shared: &Shared, (peer, whose): (SocketAddr, Whose), place: Place) -> Self {
         Self {
             peer,
+            whose,
             place,
-            certificate,
+            certificate: None,
             deadline: Instant::now() + shared.limits.registration,
             below: Below::default(),
         }
@@ -171,6 +224,7 @@ where
 {
     let Newcomer {
         peer,
+        whose,
         place,
         certificate,
         deadline,
@@ -188,6 +242,11 @@ where
     match outcome {
         Outcome::Session(admitted) => {
             drop(place);
+            if whose == Whose::Server
+                && let Some(tcp) = tcp_below(&io)
+            {
+                shared.sockets.watch(tcp, &admitted.welcome);
+            }
             Box::pin(begin(&shared, io, (decoder, below), admitted)).await;
         }
         Outcome::Spare(spare) => {
@@ -253,12 +312,6 @@ async fn begin<S>(
         return;
     }
     decoder.set_limit(max_payload);
-    let core = Arc::clone(&carried.kept.core);
     // The socket is closed in there, after the link has said so; then the book is told.
-    let carrying = core.carry(ticket, io, (decoder, below), move |notice| {
-        let shared = &carried.shared;
-        let of = (&*carried.kept, carried.conn, carried.epoch);
-        shared.book(|book, now| book.notice(now, of, notice, &shared.counters));
-    });
-    shared.spawn(Carrying(carrying));
+    shared.carry(Carrying(Pump::new(carried, ticket, io, (decoder, below))));
 }

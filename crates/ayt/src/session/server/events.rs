@@ -10,7 +10,6 @@ use ayt_core::session::link::{End, Fate};
 use ayt_core::session::registry::Over;
 
 use crate::session::SessionEnd;
-use crate::sync::{Mutex, MutexGuard, Notify, PoisonError};
 
 /// How many events wait for a program at most.
 const MOST: usize = 64;
@@ -103,12 +102,6 @@ impl fmt::Display for SessionEvent {
 /// costs a session nothing for the one event that each has.
 #[derive(Debug, Default)]
 pub(super) struct Events {
-    state: Mutex<State>,
-    news: Notify,
-}
-
-#[derive(Debug, Default)]
-struct State {
     /// It is connected for the first time, and that was not told.
     begun: bool,
     closed: bool,
@@ -121,8 +114,29 @@ struct Waiting {
     missed: u64,
 }
 
-impl State {
-    fn add(&mut self, event: SessionEvent) {
+impl Events {
+    /// The first connection is there.
+    pub(super) const fn begin(&mut self) {
+        self.begun = true;
+    }
+
+    /// Another connection is there, in place of the one from `before`.
+    pub(super) fn resumed(&mut self, before: (SocketAddr, u64), now: (SocketAddr, u64)) {
+        if std::mem::take(&mut self.begun) {
+            let (peer, epoch) = before;
+            let first = SessionEvent::Connected { peer, epoch };
+            let waiting = self.waiting.get_or_insert_default();
+            waiting.events.push_front(first);
+        }
+        let (peer, epoch) = now;
+        self.push(SessionEvent::Resumed { peer, epoch });
+    }
+
+    pub(super) fn push(&mut self, event: SessionEvent) {
+        if self.closed {
+            return;
+        }
+        self.closed = matches!(event, SessionEvent::Ended { .. });
         let waiting = self.waiting.get_or_insert_default();
         if waiting.events.len() == MOST {
             waiting.events.pop_front();
@@ -130,78 +144,16 @@ impl State {
         }
         waiting.events.push_back(event);
     }
-}
 
-impl Events {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The first connection is there.
-    pub(super) fn begin(&self) {
-        self.lock().begun = true;
-        self.news.notify_waiters();
-    }
-
-    /// Another connection is there, in place of the one from `before`.
-    pub(super) fn resumed(&self, before: (SocketAddr, u64), now: (SocketAddr, u64)) {
-        let mut state = self.lock();
-        if std::mem::take(&mut state.begun) {
-            let (peer, epoch) = before;
-            let first = SessionEvent::Connected { peer, epoch };
-            state
-                .waiting
-                .get_or_insert_default()
-                .events
-                .push_front(first);
-        }
-        drop(state);
-        let (peer, epoch) = now;
-        self.push(SessionEvent::Resumed { peer, epoch });
-    }
-
-    pub(super) fn push(&self, event: SessionEvent) {
-        let mut state = self.lock();
-        if state.closed {
-            return;
-        }
-        state.closed = matches!(event, SessionEvent::Ended { .. });
-        state.add(event);
-        drop(state);
-        self.news.notify_waiters();
-    }
-
-    /// Told of each event, and whenever something else has changed.
-    pub(super) const fn news(&self) -> &Notify {
-        &self.news
-    }
-
-    /// Cancel safe: an event leaves the buffer in the poll that returns it. `standing`
-    /// says from where the session is connected, and under which epoch.
-    pub(super) async fn next(
-        &self,
-        standing: impl Fn() -> (SocketAddr, u64),
-    ) -> Option<SessionEvent> {
-        loop {
-            let news = self.news.notified();
-            tokio::pin!(news);
-            news.as_mut().enable();
-            if let Some(event) = self.take(&standing) {
-                return event;
-            }
-            news.await;
-        }
-    }
-
-    fn take(&self, standing: impl Fn() -> (SocketAddr, u64)) -> Option<Option<SessionEvent>> {
-        let mut state = self.lock();
-        if std::mem::take(&mut state.begun) {
-            let (peer, epoch) = standing();
+    /// The next event, if there is one; `Some(None)` after the last. `standing` says from
+    /// where the session is connected, and under which epoch.
+    pub(super) fn take(&mut self, standing: (SocketAddr, u64)) -> Option<Option<SessionEvent>> {
+        if std::mem::take(&mut self.begun) {
+            let (peer, epoch) = standing;
             return Some(Some(SessionEvent::Connected { peer, epoch }));
         }
-        let closed = state.closed;
-        let Some(waiting) = &mut state.waiting else {
-            return closed.then_some(None);
+        let Some(waiting) = &mut self.waiting else {
+            return self.closed.then_some(None);
         };
         let missed = std::mem::take(&mut waiting.missed);
         if missed > 0 {
@@ -209,7 +161,7 @@ impl Events {
         }
         let event = waiting.events.pop_front();
         if waiting.events.is_empty() {
-            state.waiting = None;
+            self.waiting = None;
         }
         Some(event)
     }
@@ -261,38 +213,41 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn the_first_event_is_told_first_and_as_it_was() {
+    #[test]
+    fn the_first_event_is_told_first_and_as_it_was() {
         let (first, second) = (nowhere(), (nowhere().0, 2));
-        let events = Events::default();
+        let mut events = Events::default();
         events.begin();
         events.resumed(first, second);
         let connected = SessionEvent::Connected {
             peer: first.0,
             epoch: 1,
         };
-        assert_eq!(events.next(|| second).await, Some(connected.clone()));
+        assert_eq!(events.take(second).unwrap(), Some(connected.clone()));
         let resumed = SessionEvent::Resumed {
             peer: first.0,
             epoch: 2,
         };
-        assert_eq!(events.next(|| second).await, Some(resumed));
-        let events = Events::default();
+        assert_eq!(events.take(second).unwrap(), Some(resumed));
+        let mut events = Events::default();
         events.begin();
         events.push(SessionEvent::Suspect);
-        assert_eq!(events.next(nowhere).await, Some(connected));
-        assert_eq!(events.next(nowhere).await, Some(SessionEvent::Suspect));
-        assert!(events.lock().waiting.is_none());
+        assert_eq!(events.take(nowhere()).unwrap(), Some(connected));
+        assert_eq!(events.take(nowhere()).unwrap(), Some(SessionEvent::Suspect));
+        assert!(events.waiting.is_none());
     }
 
-    #[tokio::test]
-    async fn nobody_waits_for_a_program_that_does_not_ask() {
-        let events = Events::default();
+    #[test]
+    fn nobody_waits_for_a_program_that_does_not_ask() {
+        let mut events = Events::default();
         for n in 0..100 {
             events.push(SessionEvent::Late(Duration::from_secs(n)));
         }
-        assert_eq!(events.next(nowhere).await, Some(SessionEvent::Missed(36)));
+        assert_eq!(
+            events.take(nowhere()).unwrap(),
+            Some(SessionEvent::Missed(36))
+        );
         let late = SessionEvent::Late(Duration::from_secs(36));
-        assert_eq!(events.next(nowhere).await, Some(late));
+        assert_eq!(events.take(nowhere()).unwrap(), Some(late));
     }
 }

@@ -10,9 +10,10 @@ use ayt_core::session::traffic::{Accepts, CannotResume, Numbers};
 use bytes::Bytes;
 
 use super::events::{Events, SessionEvent};
-use crate::session::driver::{Core, HeldCore};
-use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use crate::session::SessionEnd;
+use crate::session::driver::Core;
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What the client said of the session before, when it came back too late to go on
 /// with it.
@@ -37,13 +38,12 @@ impl Predecessor {
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) identity: Bytes,
-    pub(super) core: Arc<Core>,
-    pub(super) events: Events,
-    /// Boxed, as most have none.
-    pub(super) predecessor: OnceLock<Box<Predecessor>>,
+    pub(super) core: Core,
     state: Mutex<State>,
     /// Tasks that carry it and have not ended: at most two, one of them parted.
-    carried: AtomicUsize,
+    carried: AtomicU32,
+    /// Handles in the hands of the program.
+    pub(super) handles: AtomicU32,
     /// Some `Over` is known: a message taken may be the last one waited for.
     over: AtomicBool,
     abandoned: AtomicBool,
@@ -55,27 +55,31 @@ struct State {
     epoch: u64,
     /// How its last connection ended.
     last: Option<Box<End>>,
+    /// Most have none.
+    predecessor: Option<Box<Predecessor>>,
     /// Another server has its identity.
     elsewhere: bool,
+    events: Events,
     /// Why it is over: decided once, whatever comes after.
     over: Option<(Over, Cause)>,
 }
 
 impl Kept {
-    pub(super) fn new(identity: Bytes, core: Arc<Core>, peer: SocketAddr) -> Self {
+    pub(super) fn new(identity: Bytes, core: Core, peer: SocketAddr) -> Self {
         Self {
             identity,
             core,
-            events: Events::default(),
-            predecessor: OnceLock::default(),
             state: Mutex::new(State {
                 peer,
                 epoch: 0,
                 last: None,
+                predecessor: None,
                 elsewhere: false,
+                events: Events::default(),
                 over: None,
             }),
-            carried: AtomicUsize::new(0),
+            carried: AtomicU32::new(0),
+            handles: AtomicU32::new(0),
             over: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
         }
@@ -93,13 +97,50 @@ impl Kept {
         self.lock().peer
     }
 
-    /// See [`Events::next`].
+    /// What was said of the session before; only the first counts.
+    pub(super) fn set_predecessor(&self, predecessor: Predecessor) {
+        let mut state = self.lock();
+        state.predecessor.get_or_insert(Box::new(predecessor));
+    }
+
+    pub(super) fn predecessor(&self) -> Option<Predecessor> {
+        self.lock().predecessor.as_deref().copied()
+    }
+
+    /// Tells the program.
+    pub(super) fn push(&self, event: SessionEvent) {
+        self.lock().events.push(event);
+        self.core.tell_news();
+    }
+
+    /// Waits for something that news may bring.
+    ///
+    /// Cancel safe: what `look` takes, it takes in the poll that returns it.
+    async fn wait_for<T>(&self, look: impl Fn() -> Option<T>) -> T {
+        loop {
+            let news = self.core.news().notified();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            if let Some(found) = look() {
+                return found;
+            }
+            news.await;
+        }
+    }
+
+    /// The next event; `None` after the last.
     pub(super) async fn next_event(&self) -> Option<SessionEvent> {
-        let standing = || {
-            let state = self.lock();
-            (state.peer, state.epoch)
+        let next = || {
+            let mut state = self.lock();
+            let standing = (state.peer, state.epoch);
+            state.events.take(standing)
         };
-        self.events.next(standing).await
+        self.wait_for(next).await
+    }
+
+    /// How it ended.
+    pub(super) async fn ended(&self) -> SessionEnd {
+        self.wait_for(|| self.core.over()).await
     }
 
     /// A connection carries it from here on.
@@ -108,12 +149,13 @@ impl Kept {
         let mut state = self.lock();
         let before = (state.peer, state.epoch);
         (state.peer, state.epoch) = (peer, epoch);
-        drop(state);
         if before.1 == 0 {
-            self.events.begin();
+            state.events.begin();
         } else {
-            self.events.resumed(before, (peer, epoch));
+            state.events.resumed(before, (peer, epoch));
         }
+        drop(state);
+        self.core.tell_news();
     }
 
     /// A connection carries it no more.
@@ -128,8 +170,11 @@ impl Kept {
 
     /// The end of its connection is decided.
     pub(super) fn lost(&self, end: &End) {
-        self.lock().last = Some(Box::new(end.clone()));
-        self.events.push(SessionEvent::Lost(end.clone()));
+        let mut state = self.lock();
+        state.last = Some(Box::new(end.clone()));
+        state.events.push(SessionEvent::Lost(end.clone()));
+        drop(state);
+        self.core.tell_news();
     }
 
     /// Another server has its identity: whatever ends it now is that.
@@ -170,9 +215,9 @@ impl Kept {
         drop(state);
         self.core.finish(cause, reason, missing);
         if let Some(end) = self.core.over() {
-            self.events.push(SessionEvent::Ended { over, end });
+            self.lock().events.push(SessionEvent::Ended { over, end });
         }
-        self.events.news().notify_waiters();
+        self.core.tell_news();
     }
 
     /// Whether there is more to be done when a message was taken.
@@ -205,22 +250,18 @@ fn cause(over: Over, last: Option<&End>) -> Cause {
 pub(super) struct Keep(pub(super) Arc<Kept>);
 
 impl Keep {
-    fn held(&self) -> HeldCore {
-        HeldCore(self.0.core.clone())
-    }
-
     fn all_taken(kept: &Kept) -> bool {
-        kept.abandoned.load(Ordering::Acquire) || HeldCore(kept.core.clone()).all_handed_over()
+        kept.abandoned.load(Ordering::Acquire) || kept.core.all_handed_over()
     }
 }
 
 impl Held for Keep {
     fn cost(&self) -> u64 {
-        self.held().cost()
+        self.0.core.cost()
     }
 
     fn numbers(&self) -> Numbers {
-        self.held().numbers()
+        self.0.core.numbers()
     }
 
     fn all_handed_over(&self) -> bool {
@@ -228,10 +269,10 @@ impl Held for Keep {
     }
 
     fn settle(&self) -> Numbers {
-        self.held().settle()
+        self.0.core.settle()
     }
 
     fn may_resume(&self, received: u64, accepts: Accepts) -> Result<(), CannotResume> {
-        self.held().may_resume(received, accepts)
+        self.0.core.may_resume(received, accepts)
     }
 }

@@ -33,7 +33,7 @@
 //!
 //! # What runs
 //!
-//! One task for each connection, and four for the server. None outlives the [`Server`]:
+//! One task for each connection, and five for the server. None outlives the [`Server`]:
 //! dropping it closes every connection without a word, [`Server::shutdown`] with one.
 //! Each connection's socket is closed in one place, after its one cause is decided.
 //!
@@ -45,6 +45,7 @@
 //! more, within the same bounds. A session costs at most its window and
 //! its replay bound, and holds neither while nothing is under way.
 
+mod alarms;
 mod auth;
 mod book;
 mod builder;
@@ -64,6 +65,7 @@ mod register;
 mod secure;
 mod session;
 mod shared;
+mod sockets;
 mod spare;
 mod stats;
 mod tasks;
@@ -79,6 +81,8 @@ use ayt_core::session::frame::{Reason, Retry};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Mutex, mpsc};
 
+use crate::sync::atomic::Ordering;
+
 pub use ayt_core::session::handshake::BadBeat;
 pub use ayt_core::session::registry::{Over, Policy};
 
@@ -90,6 +94,7 @@ pub use held::Predecessor;
 pub use session::{Session, SessionReceiver, SessionSender};
 pub use stats::{Now, Stats};
 
+use connection::Whose;
 use shared::Shared;
 
 /// A server for `ayt/1`. See [the module](self).
@@ -125,7 +130,8 @@ impl Server {
 
     /// Serves a connection that was accepted elsewhere: over TLS, a Unix socket, in a
     /// test. It has the registration deadline from here on, and is counted for
-    /// `peer`'s address. `false` where it was turned away at once (too many connections
+    /// `peer`'s address. Its options are left as they are: set keepalive and a user timeout
+    /// yourself ([`keepalive::apply`](crate::keepalive::apply)). `false` where it was turned away at once (too many connections
     /// have not registered, or the server is shutting down): it is closed then.
     ///
     /// What encrypts must have finished its handshake: bound that one too, or let this
@@ -135,7 +141,7 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        connection::admit(&self.shared, io, peer, None)
+        connection::admit(&self.shared, io, peer, Whose::Program, None)
     }
 
     /// As [`Self::serve_connection`], with the client's end-entity certificate (DER) that
@@ -144,7 +150,7 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        connection::admit(&self.shared, io, peer, Some(certificate))
+        connection::admit(&self.shared, io, peer, Whose::Program, Some(certificate))
     }
 
     /// Serves a connection that was accepted elsewhere and begins with a TLS handshake:
@@ -155,7 +161,7 @@ impl Server {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        secure::admit(&self.shared, io, peer)
+        secure::admit(&self.shared, io, peer, Whose::Program)
     }
 
     /// What it has counted, and what there is now.
@@ -208,6 +214,8 @@ impl Server {
             tasks.shutdown().await;
         }
         shared.stop();
+        // A socket that takes no more bytes does not hold its task up.
+        self.none_carried().await;
         // What the store does not take now, its lease forgets.
         if let Err(error) = tasks::follow(shared).await {
             log::store("records of this server stay in the store", &error);
@@ -215,14 +223,25 @@ impl Server {
     }
 
     async fn all_closed(&self) {
+        let none = || {
+            let shared = &self.shared;
+            shared.book(|book, _| book.conns.is_empty() && book.spares.is_empty())
+        };
+        self.until(none).await;
+    }
+
+    async fn none_carried(&self) {
+        let none = || self.shared.carried.load(Ordering::Acquire) == 0;
+        self.until(none).await;
+    }
+
+    /// Something is looked at again whenever a connection has closed.
+    async fn until(&self, is: impl Fn() -> bool) {
         loop {
             let closed = self.shared.closed.notified();
             tokio::pin!(closed);
             closed.as_mut().enable();
-            let none = self
-                .shared
-                .book(|book, _| book.conns.is_empty() && book.spares.is_empty());
-            if none {
+            if is() {
                 return;
             }
             closed.await;

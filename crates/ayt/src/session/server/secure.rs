@@ -8,7 +8,7 @@ use tokio::time::{timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::connection::{LINGER, Newcomer, enter, serve};
+use super::connection::{LINGER, Newcomer, Whose, enter, serve};
 use super::log;
 use super::shared::Shared;
 use crate::session::driver::Below;
@@ -16,7 +16,7 @@ use crate::tls::{Counted, TlsError};
 
 /// Takes a connection on that begins with TLS, or closes it at once: without TLS no
 /// refusal could be said that its client would believe.
-pub(super) fn admit<S>(shared: &Arc<Shared>, io: S, peer: SocketAddr) -> bool
+pub(super) fn admit<S>(shared: &Arc<Shared>, io: S, peer: SocketAddr, whose: Whose) -> bool
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -26,7 +26,7 @@ where
     let Ok(place) = enter(shared, peer) else {
         return false;
     };
-    let newcomer = Newcomer::new(shared, peer, place, None);
+    let newcomer = Newcomer::new(shared, (peer, whose), place);
     shared.spawn(secure(shared.clone(), acceptor, io, newcomer));
     true
 }

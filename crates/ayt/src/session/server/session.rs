@@ -12,6 +12,7 @@ use super::events::SessionEvent;
 use super::held::{Kept, Predecessor};
 use super::shared::Shared;
 use crate::session::{SendError, SessionEnd};
+use crate::sync::atomic::Ordering;
 
 /// A session with one client. It outlives the client's connections: while none stands,
 /// messages wait within the replay bound, and go on over the next one.
@@ -20,30 +21,50 @@ use crate::session::{SendError, SessionEnd};
 /// waiting.
 #[derive(Debug)]
 pub struct Session {
-    handle: Arc<Handle>,
+    handle: Handle,
 }
 
 /// The sending half of a session: as many as are needed.
 #[derive(Debug, Clone)]
 pub struct SessionSender {
-    handle: Arc<Handle>,
+    handle: Handle,
 }
 
 /// The receiving half of a session: one, since asking for a message says that the one
 /// before is done with.
 #[derive(Debug)]
 pub struct SessionReceiver {
-    handle: Arc<Handle>,
+    handle: Handle,
 }
 
+/// One of the program's holds on a session. Counted in the session itself: there are as
+/// many as sessions, and a count of their own would be one more allocation for each.
 #[derive(Debug)]
 struct Handle {
     shared: Arc<Shared>,
     kept: Arc<Kept>,
 }
 
+impl Handle {
+    fn new(shared: Arc<Shared>, kept: Arc<Kept>) -> Self {
+        // Nothing is read or written by whoever sees the count grow.
+        kept.handles.fetch_add(1, Ordering::Relaxed);
+        Self { shared, kept }
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        Self::new(self.shared.clone(), self.kept.clone())
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
+        // The last one comes after all that the others have done.
+        if self.kept.handles.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return;
+        }
         self.kept.abandon();
         self.end_softly();
         self.shared
@@ -108,22 +129,14 @@ impl Handle {
     }
 
     async fn ended(&self) -> SessionEnd {
-        loop {
-            let ended = self.kept.events.news().notified();
-            tokio::pin!(ended);
-            ended.as_mut().enable();
-            if let Some(end) = self.kept.core.over() {
-                return end;
-            }
-            ended.await;
-        }
+        self.kept.ended().await
     }
 }
 
 impl Session {
     pub(super) fn new(shared: Arc<Shared>, kept: Arc<Kept>) -> Self {
         Self {
-            handle: Arc::new(Handle { shared, kept }),
+            handle: Handle::new(shared, kept),
         }
     }
 
@@ -174,7 +187,7 @@ impl Session {
     /// one is known exactly.
     #[must_use]
     pub fn predecessor(&self) -> Option<Predecessor> {
-        self.kept().predecessor.get().map(|before| **before)
+        self.kept().predecessor()
     }
 
     /// Sends a message: ready once there is room for it in the replay buffer, connected

@@ -13,15 +13,17 @@ use bytes::Bytes;
 use tokio::sync::{Mutex as Gate, MutexGuard as GateGuard, mpsc, watch};
 
 use super::Session;
+use super::alarms::Alarms;
 use super::auth::Authentication;
 use super::book::Book;
 use super::config::{Limits, ms};
 use super::door::Door;
 use super::stats::Counters;
 use crate::session::driver::Clock;
+use crate::session::sockets::Sockets;
 use crate::session::store::{Node, SessionStore};
-use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::task::JoinSet;
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::task::{JoinSet, spawn};
 use crate::sync::{Mutex, MutexGuard, Notify, PoisonError, RandomState};
 
 /// Registrations of one identity are decided one after the other; those of different
@@ -34,6 +36,7 @@ pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) terms: TermsPolicy,
     pub(super) policy: Policy,
+    pub(super) sockets: Sockets,
     pub(super) authentication: Authentication,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<tokio_rustls::TlsAcceptor>,
@@ -47,7 +50,11 @@ pub(super) struct Shared {
     /// The largest epoch given here.
     epochs: AtomicU64,
     names: AtomicU64,
+    /// All but those that carry a session; gone once the server has stopped.
     pub(super) tasks: Mutex<Option<JoinSet<()>>>,
+    /// Connections that carry a session, or did and are not closed yet.
+    pub(super) carried: AtomicUsize,
+    pub(super) alarms: Alarms,
     /// Where new sessions go; gone once the server is closing.
     pub(super) queue: Mutex<Option<mpsc::Sender<Session>>>,
     /// The retry hint, once the server is closing.
@@ -67,6 +74,7 @@ pub(super) struct Parts {
     pub(super) limits: Limits,
     pub(super) terms: TermsPolicy,
     pub(super) policy: Policy,
+    pub(super) sockets: Sockets,
     pub(super) authentication: Authentication,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<tokio_rustls::TlsAcceptor>,
@@ -86,6 +94,7 @@ impl Shared {
             limits,
             terms: parts.terms,
             policy: parts.policy,
+            sockets: parts.sockets,
             authentication: parts.authentication,
             #[cfg(feature = "tls")]
             tls: parts.tls,
@@ -99,6 +108,8 @@ impl Shared {
             epochs: AtomicU64::new(parts.last_epoch),
             names: AtomicU64::new(0),
             tasks: Mutex::new(Some(JoinSet::new())),
+            carried: AtomicUsize::new(0),
+            alarms: Alarms::new(),
             queue: Mutex::new(Some(parts.queue)),
             closing: watch::Sender::new(None),
             sooner: Notify::new(),
@@ -164,12 +175,25 @@ impl Shared {
         }
     }
 
+    /// Runs the task of a connection that carries a session; drops it where the server
+    /// has stopped. It is in no set: it ends when its session is parted from it, and is
+    /// counted by what it carries. An entry in a set for each would cost more memory than
+    /// all the rest that this server knows of it.
+    pub(super) fn carry(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let tasks = lock(&self.tasks);
+        if tasks.is_some() {
+            // Under the lock: whoever stops the server finds its connection in the book.
+            drop(spawn(task));
+        }
+    }
+
     pub(super) fn tasks(&self) -> usize {
         let mut tasks = lock(&self.tasks);
-        tasks.as_mut().map_or(0, |tasks| {
+        let others = tasks.as_mut().map_or(0, |tasks| {
             while tasks.try_join_next().is_some() {}
             tasks.len()
-        })
+        });
+        others + self.carried.load(Ordering::Relaxed)
     }
 
     /// Waits until the server is closing.
@@ -206,6 +230,10 @@ impl Shared {
         // Dropping the set aborts them; each closes its socket as it goes.
         lock(&self.tasks).take();
         self.book(|book, now| {
+            // So do those that carry a session, once they are parted from it.
+            for kept in book.conns.values() {
+                kept.core.part();
+            }
             let sessions: Vec<_> = book
                 .registry
                 .sessions()

@@ -135,7 +135,8 @@ pub struct Now {
 pub struct Stats {
     /// Connections that were taken on, from the listener or by hand.
     pub accepted: u64,
-    /// Times that accepting failed: descriptors, memory.
+    /// Times that accepting failed: descriptors, memory, a socket that
+    /// [could not be set up](super::ServerBuilder::on_socket).
     pub accept_errors: u64,
     /// Refused connections, by what REFUSE said.
     pub refused: Vec<(Reason, u64)>,

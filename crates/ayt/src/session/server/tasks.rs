@@ -33,9 +33,6 @@ pub(super) async fn accept(shared: Arc<Shared>, listener: TcpListener) {
         match next {
             Ok((io, peer)) => {
                 pause = PAUSES.0;
-                // Heartbeats and acknowledgements are small and must not wait for each
-                // other. Where it fails the connection is gone, and reading says so.
-                let _ = io.set_nodelay(true);
                 accepted(&shared, io, peer);
             }
             Err(error) if is_of_one_connection(&error) => {

@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use super::{Answer, Conflict, Kick, Kicks, Node, Record, SessionStore, Unavailable};
 use crate::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The records of one process: the default. Servers of one process that share it keep
-/// one live session for each identity between them.
+/// The records of one process: servers of one process that share it keep one live session
+/// for each identity between them.
 ///
 /// It costs about 150 bytes and the identity for each session. It never fails and never
 /// waits. A kick for a node that nobody listens for is dropped: that server is gone.

@@ -1,7 +1,7 @@
 //! Who owns an identity, where several servers share the answer.
 //!
-//! One server needs no more than [`Memory`], which is the default. Several that serve
-//! the same identities share a [`SessionStore`]: a record for each identity, changed by
+//! One server by itself needs none: its own registry knows. Several that serve
+//! the same identities share a [`SessionStore`], [`Memory`] within one process: a record for each identity, changed by
 //! compare and set only, and a way to tell the server that held it before that it has
 //! lost it. Messages do not travel through it: a session lives on the server that
 //! began it, and a client that comes back to another one is told that its session is
@@ -16,6 +16,7 @@
 //! 3. A kick is delivered at least once to a server that listens. One that comes late,
 //!    or twice, does nothing: it names an epoch.
 
+mod alone;
 #[cfg(test)]
 #[cfg(ayt_explore)]
 mod explore;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub(crate) use alone::Alone;
 pub use memory::Memory;
 
 /// What a store's call gives: a future that can be kept behind a pointer.

@@ -29,6 +29,7 @@ impl Builder {
                 return Err(BadClient::Address(address.clone()));
             }
         }
+        self.sockets.check()?;
         if self.saved.as_ref().is_some_and(|saved| !saved.is_sound()) {
             return Err(BadClient::Saved);
         }

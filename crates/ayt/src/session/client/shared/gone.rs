@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use ayt_core::cause::Cause;
 use ayt_core::session::frame::{Reason, Retry};
-use ayt_core::session::registry::Held as _;
 use ayt_core::session::traffic::{Accepts, Config, Traffic};
 
 use super::super::event::Event;
 use super::super::values::Undelivered;
 use super::{Shared, State, Will};
-use crate::session::driver::{Core, HeldCore};
+use crate::session::driver::Core;
 
 /// Ended sessions whose messages wait for a program that does not take them.
 const OLDER: usize = 4;
@@ -64,7 +63,7 @@ impl Shared {
             // From here on nothing more is taken for the old one.
             old.finish(gone.cause, gone.reason, gone.missing);
             let told = self.move_messages(state, &old, &fresh, lost, gone.handed_over);
-            if !gone.drop_unread && !HeldCore(Arc::clone(&old)).all_handed_over() {
+            if !gone.drop_unread && !old.all_handed_over() {
                 state.older.push_back(old);
                 if state.older.len() > OLDER {
                     state.older.pop_front();

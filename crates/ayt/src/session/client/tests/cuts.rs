@@ -1,11 +1,9 @@
 //! A thousand cuts, at any byte of anything that goes over the wire.
 
-use ayt_core::session::registry::Held as _;
-
 use super::cut::Dice;
 use super::server::Plan;
 use super::*;
-use crate::session::driver::{Core, HeldCore};
+use crate::session::driver::Core;
 
 const CUTS: usize = 1_000;
 
@@ -99,7 +97,7 @@ async fn transfer(seed: u64, cuts: usize) -> usize {
 }
 
 fn held(core: &std::sync::Arc<Core>) -> u64 {
-    HeldCore(std::sync::Arc::clone(core)).cost()
+    core.cost()
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,14 +17,13 @@ use ayt_core::session::handshake::{
 };
 use ayt_core::session::link::{self, Fate};
 use ayt_core::session::proof::{Key, Secret};
-use ayt_core::session::registry::Held as _;
 use ayt_core::session::spare;
 use ayt_core::session::traffic::{Accepts, Config, Traffic};
 use tokio::io::{AsyncReadExt as _, duplex};
 use tokio::sync::Notify;
 
 use super::cut::Cut;
-use crate::session::driver::{Clock, Core, HeldCore, Notice, Start, Ticket};
+use crate::session::driver::{Clock, Core, Notice, Start, Ticket};
 use crate::session::wire::{read_frame, write_frame};
 
 pub(super) const KEY: &[u8] = b"a key of thirty-two random bytes";

@@ -28,7 +28,7 @@ impl Server {
             ) = (&request.resume, &mut state.session)
             {
                 assert_eq!(*name, session.name);
-                let fits = HeldCore(Arc::clone(&session.core)).may_resume(*received, accepts);
+                let fits = session.core.may_resume(*received, accepts);
                 let forgotten = matches!(plan, Plan::Forget(_)) || session.core.over().is_some();
                 if fits.is_ok() && !forgotten {
                     let ticket = session.core.part();
