@@ -33,7 +33,11 @@ fuzz_target!(|data: &[u8]| {
         let again = read(&packet);
         // IPv4-mapped addresses go as IPv4, which has no flow label.
         if from.ip().to_canonical() == from.ip() && to.ip().to_canonical() == to.ip() {
-            let same = Captured::Segment { from, to, segment: empty };
+            let same = Captured::Segment {
+                from,
+                to,
+                segment: empty,
+            };
             assert_eq!(again, Some(same));
         }
     }

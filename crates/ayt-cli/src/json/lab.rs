@@ -33,6 +33,10 @@ pub(crate) fn cell(out: &mut Vec<u8>, outcome: &Outcome) {
             }),
             None => json.key("planned_s").null(),
         }
+        match outcome.off_by() {
+            Some(off) => json.key("off_by_s").float(off),
+            None => json.key("off_by_s").null(),
+        }
         json.key("false_deaths").number(outcome.false_deaths);
         json.key("as_planned")
             .boolean(outcome.standing == Standing::AsPlanned);

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ayt_core::cause::Cause;
+use ayt_core::plan::Path;
 use ayt_lab::runner::{Outcome, Standing};
 use ayt_lab::scenario::path_name;
 
@@ -31,6 +31,9 @@ pub(crate) fn write<W: Write>(
 ) -> io::Result<()> {
     if cells {
         one_each(out, page, outcomes)?;
+        writeln!(out)?;
+        let text = "Seconds. + data is sent after the fault; otherwise nothing was in flight.";
+        notes::say(out, page, style::QUIET, text)?;
     } else {
         matrix::write(out, page, outcomes)?;
     }
@@ -115,14 +118,15 @@ fn name(outcome: &Outcome) -> String {
     )
 }
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 8] = [
     Column::new("FAULT", Align::Left, 10, Cut::Never),
     Column::new("DETECTOR", Align::Left, 9, Cut::Never),
     Column::new("SETTINGS", Align::Left, 5, Cut::To(8)),
-    Column::new("PATH", Align::Left, 7, Cut::Never),
+    Column::new("PATH", Align::Left, 6, Cut::Never),
     Column::new("FOUND", Align::Left, 8, Cut::To(9)),
     Column::new("AFTER", Align::Right, 9, Cut::Never),
     Column::new("PLANNED", Align::Left, 8, Cut::Never),
+    Column::new("OFF BY", Align::Right, 4, Cut::Never),
 ];
 
 fn one_each<W: Write>(out: &mut W, page: Page, outcomes: &[Outcome]) -> io::Result<()> {
@@ -132,21 +136,29 @@ fn one_each<W: Write>(out: &mut W, page: Page, outcomes: &[Outcome]) -> io::Resu
         row.cell(style::TITLE).push_str(cell.fault.name());
         row.cell(style::PLAIN).push_str(cell.detector.name());
         row.cell(style::QUIET).push_str(&cell.settings);
-        row.cell(style::QUIET).push_str(path_name(cell.path));
+        row.cell(style::QUIET).push_str(match cell.path {
+            Path::Idle => "idle",
+            Path::InFlight => "+",
+        });
         row.cell(colour(outcome)).push_str(match outcome.detected {
-            true => outcome.cause.map_or("unknown", Cause::name),
+            true => outcome.cause.map_or("unknown", matrix::word),
             false => "alive",
         });
         *row.cell(style::PLAIN) = match outcome.measured.filter(|_| outcome.detected) {
-            Some(time) => format!("{:.3}s", time.as_secs_f64()),
+            Some(time) => format!("{:.3}", time.as_secs_f64()),
             None => String::new(),
         };
         *row.cell(style::QUIET) = match outcome.planned {
             Some(span) => format!(
-                "{:.3}–{:.3}s",
+                "{:.3}–{:.3}",
                 span.earliest.as_secs_f64(),
                 span.latest.as_secs_f64()
             ),
+            None => String::new(),
+        };
+        *row.cell(colour(outcome)) = match outcome.off_by() {
+            Some(off) if off != 0.0 => format!("{:+.1}ms", off * 1e3),
+            Some(_) => "0".to_owned(),
             None => String::new(),
         };
     })

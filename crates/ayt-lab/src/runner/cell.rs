@@ -70,6 +70,18 @@ pub struct Outcome {
     pub events: Vec<Event>,
 }
 
+impl Outcome {
+    /// How far outside the planned span it was noticed, in seconds: 0 inside, below 0
+    /// where it was too early; `None` where nothing was planned or nobody noticed.
+    #[must_use]
+    pub fn off_by(&self) -> Option<f64> {
+        let (time, span) = self.measured.zip(self.planned)?;
+        let late = time.saturating_sub(span.latest).as_secs_f64();
+        let early = span.earliest.saturating_sub(time).as_secs_f64();
+        Some(late - early)
+    }
+}
+
 /// How a cell stands to what was planned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {

@@ -72,6 +72,12 @@ const LETTERS: [(&str, Cause, &str); 7] = [
     ("A", Cause::Unanswered, "asked and silent"),
 ];
 
+/// How it was noticed, in a word or two.
+pub(super) fn word(cause: Cause) -> &'static str {
+    let found = LETTERS.iter().find(|(_, known, _)| *known == cause);
+    found.map_or(cause.name(), |(_, _, word)| word)
+}
+
 /// Its name on two lines: all of them fit the width of a terminal.
 const fn title(detector: Detector) -> [&'static str; 2] {
     match detector {
