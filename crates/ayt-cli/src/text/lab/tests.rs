@@ -1,3 +1,4 @@
+use ayt_core::cause::Cause;
 use ayt_core::keepalive::Span;
 use ayt_lab::claims::{Claim, Shown, Verdict};
 use ayt_lab::scenario;
