@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use ayt_core::fact::{Fact, Why};
-use ayt_core::facts::{Cookie, Counters, Owner, Process, Sysctls, TcpInfo, Thread};
+use ayt_core::facts::{Cookie, Counters, Owner, Process, Sysctls, TcpInfo, Thread, Threads};
 use ayt_core::keepalive::Keepalive;
 use ayt_core::tcp_state::TcpState;
 
@@ -206,6 +206,24 @@ pub fn process_start(_pid: u32) -> Option<u64> {
 #[must_use]
 pub fn read_threads(_pid: u32) -> Fact<Vec<Thread>> {
     Fact::Unknown(WHY)
+}
+
+/// Needs Linux.
+#[must_use]
+pub fn read_inside(_pid: u32, _most: usize) -> Fact<Threads> {
+    Fact::Unknown(WHY)
+}
+
+/// Needs Linux: no child can be seen.
+#[must_use]
+pub fn read_children(_pid: u32) -> Vec<u32> {
+    Vec::new()
+}
+
+/// Needs Linux: its scheduler has a clock.
+#[must_use]
+pub fn scheduler_now() -> Option<std::time::Duration> {
+    None
 }
 
 /// Needs Linux: no setting is known.

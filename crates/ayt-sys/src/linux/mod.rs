@@ -4,6 +4,7 @@ mod descriptors;
 mod diag_socket;
 mod filter;
 mod hold;
+mod inside;
 pub mod lab;
 mod netns;
 pub mod own;
@@ -12,11 +13,13 @@ mod runtime;
 mod scan;
 mod settings;
 mod sockopt;
+mod stack;
 mod witness;
 
 pub use descriptors::Descriptors;
 pub use diag_socket::DiagSocket;
 pub use hold::Hold;
+pub use inside::{read_children, read_inside, scheduler_now};
 pub use netns::Netns;
 pub use process::{process_start, read_process, read_threads};
 pub use runtime::{
