@@ -162,10 +162,9 @@ impl Process {
             let mut text = String::new();
             let opened = File::open(format!("/proc/{pid}/{file}"));
             match opened.and_then(|open| open.take(LONGEST).read_to_string(&mut text)) {
-                Ok(_) => procfs::epoll(&text, WATCHES)
-                    .map_or(Fact::Unknown(TOO_MANY), |list| {
-                        Fact::Known(WaitsOn::Events(list))
-                    }),
+                Ok(_) => procfs::epoll(&text, WATCHES).map_or(Fact::Unknown(TOO_MANY), |list| {
+                    Fact::Known(WaitsOn::Events(list))
+                }),
                 Err(error) => Fact::Unknown(why(pid, &file, &error)),
             }
         };

@@ -157,8 +157,14 @@ mod tests {
         let text = "202 0x555ee34a09d0 0x189 0x0 0x0 0x0 0xffffffff 0x7f8e82ffc950 0x7f8e89ca3f16";
         let call = raw_call(text).expect("a call");
         assert_eq!(call.number, 202);
-        assert_eq!(call.arguments, [0x555e_e34a_09d0, 0x189, 0, 0, 0, 0xffff_ffff]);
-        assert_eq!((call.stack, call.counter), (0x7f8e_82ff_c950, 0x7f8e_89ca_3f16));
+        assert_eq!(
+            call.arguments,
+            [0x555e_e34a_09d0, 0x189, 0, 0, 0, 0xffff_ffff]
+        );
+        assert_eq!(
+            (call.stack, call.counter),
+            (0x7f8e_82ff_c950, 0x7f8e_89ca_3f16)
+        );
         for none in ["running", "-1 0x7ffd 0x7f13", "45 0x6", ""] {
             assert_eq!(raw_call(none), None, "{none}");
         }
@@ -168,7 +174,10 @@ mod tests {
     fn reads_when_a_thread_last_ran() {
         let text = "python3 (17770, #threads: 7)\n---\n\
                     se.exec_start                                :      39772547.443880\n";
-        assert_eq!(last_ran(text), Some(Duration::from_nanos(39_772_547_443_880)));
+        assert_eq!(
+            last_ran(text),
+            Some(Duration::from_nanos(39_772_547_443_880))
+        );
         assert_eq!(last_ran("se.exec_start : 12"), None);
         assert_eq!(last_ran(""), None);
     }
@@ -193,9 +202,15 @@ mod tests {
             bytes.extend(events.to_ne_bytes());
             bytes.extend([0, 0]);
         }
-        let fds: Vec<_> = poll_set(&bytes).iter().map(|one| (one.fd, one.events)).collect();
+        let fds: Vec<_> = poll_set(&bytes)
+            .iter()
+            .map(|one| (one.fd, one.events))
+            .collect();
         assert_eq!(fds, [(5, 1), (7, 4)]);
-        let fds: Vec<_> = select_set(&[0b1001, 0b10], 12, 1).iter().map(|one| one.fd).collect();
+        let fds: Vec<_> = select_set(&[0b1001, 0b10], 12, 1)
+            .iter()
+            .map(|one| one.fd)
+            .collect();
         assert_eq!(fds, [0, 3, 9]);
         assert!(select_set(&[0xff], 3, 1).len() == 3);
         let mutex = |lock: u32, owner: u32| {
@@ -216,7 +231,10 @@ mod tests {
         let found = mappings(text);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(found[0].path, "/usr/bin/a b");
-        assert_eq!((found[0].start, found[0].offset), (0x5555_5555_6000, 0x2000));
+        assert_eq!(
+            (found[0].start, found[0].offset),
+            (0x5555_5555_6000, 0x2000)
+        );
     }
 
     proptest! {

@@ -1,0 +1,507 @@
+//! Tells what a thread waits for, and follows it: to the thread that holds the
+//! lock, to the child, to the peer.
+
+use super::super::graph::{Kind, Relation, text};
+use super::super::told::Cause;
+use super::super::{Case, words};
+use super::close::lingering;
+use super::{Wait, peer_clause, peer_remedy, wait};
+use crate::doctor::{Evidence, Value};
+use crate::facts::{Call, Socket, ThreadDetail, Watch};
+
+/// Locks and children are followed so far.
+const DEEPEST: u8 = 4;
+
+/// "Its only thread", "Its thread 814 (worker)".
+pub(in crate::why) fn name(case: &Case<'_>, pid: u32, detail: &ThreadDetail) -> String {
+    let thread = &detail.thread;
+    let threads = case.facts.inside.threads_of(pid);
+    let alone = threads.is_ok_and(|threads| threads.seen.len() == 1 && threads.not_read == 0);
+    let command = case
+        .facts
+        .processes
+        .get(&pid)
+        .map(|one| one.command.as_str());
+    match () {
+        () if alone => "Its only thread".to_owned(),
+        () if thread.tid == pid => "Its main thread".to_owned(),
+        () if command == Some(thread.name.as_str()) => format!("Its thread {}", thread.tid),
+        () => format!("Its thread {} ({})", thread.tid, thread.name),
+    }
+}
+
+/// Adds the links that say what this thread waits for, and what is behind that.
+pub(in crate::why) fn follow(
+    case: &Case<'_>,
+    cause: &mut Cause,
+    pid: u32,
+    detail: &ThreadDetail,
+    wait: Wait<'_>,
+) {
+    Teller { case, cause }.thread(pid, detail, wait, 0);
+}
+
+struct Teller<'c, 'a, 's> {
+    case: &'c Case<'a>,
+    cause: &'s mut Cause,
+}
+
+impl Teller<'_, '_, '_> {
+    fn thread(&mut self, pid: u32, detail: &ThreadDetail, wait: Wait<'_>, depth: u8) {
+        let tid = detail.thread.tid;
+        let process = self.cause.graph.process(self.case.facts, pid);
+        let who = name(self.case, pid, detail);
+        let evidence = self.evidence(pid, detail);
+        let thread = self.cause.graph.node(
+            Kind::Thread,
+            format!("{pid}/{tid}"),
+            format!("thread {tid} ({})", detail.thread.name),
+            evidence.clone(),
+        );
+        self.cause
+            .graph
+            .edge(&process, Relation::Runs, &thread, Vec::new());
+        match wait {
+            Wait::Stopped(letter) => self.stopped(pid, letter),
+            Wait::Running => self.running(&who, tid),
+            Wait::Connection(call, owner, socket) => {
+                let to = self.cause.graph.descriptor(self.case.facts, &owner, socket);
+                self.edge(&thread, Relation::BlockedIn, &to, call);
+                self.says(format!(
+                    "{who} {} on descriptor {}; descriptor {} is a connection to {}, {}.",
+                    self.sits(detail, call),
+                    owner.fd,
+                    owner.fd,
+                    socket.remote,
+                    peer_clause(self.case, socket)
+                ));
+                self.queued(call, socket);
+                self.asked(socket);
+                for remedy in peer_remedy(self.case, pid, socket) {
+                    self.cause.remedy(remedy);
+                }
+                self.cause.explains.push(socket.cookie);
+            }
+            Wait::Closing(call, fd) => self.closing(pid, &who, &thread, detail, call, fd),
+            Wait::OtherListener(call, owner, socket) => {
+                let to = self.cause.graph.descriptor(self.case.facts, &owner, socket);
+                self.edge(&thread, Relation::BlockedIn, &to, call);
+                self.says(format!(
+                    "{who} {} on descriptor {}, which is another listener, {}.",
+                    self.sits(detail, call),
+                    owner.fd,
+                    socket.local
+                ));
+                self.cause.remedy(
+                    "the program must wait for all its listeners at once (poll, epoll), or \
+                     accept each in a thread of its own",
+                );
+            }
+            Wait::HeldLock(call, address, holder) => {
+                let says = format!(
+                    "{who} {}, for a lock that thread {holder} holds (by what glibc keeps beside \
+                     a mutex: likely, not certain).",
+                    self.sits(detail, call)
+                );
+                self.lock(&thread, call, address, says);
+                self.holder(pid, holder, address, depth);
+            }
+            Wait::Lock(call, address) => {
+                let says = format!(
+                    "{who} {}, for a lock or a signal of another thread; which, the kernel does \
+                     not know.",
+                    self.sits(detail, call)
+                );
+                self.lock(&thread, call, address, says);
+                self.look_inside(pid, tid);
+            }
+            Wait::Child(call, child) => self.child(pid, &who, &thread, detail, call, child, depth),
+            Wait::Deaf(call, watches) => self.deaf(pid, &who, &thread, detail, call, watches),
+            Wait::Other(call, fd, name) => {
+                let what = what_is(name);
+                let key = format!("{pid}/{fd}");
+                let to = self.cause.graph.node(
+                    Kind::Descriptor,
+                    key,
+                    format!("descriptor {fd}"),
+                    name.map(|name| text("target", name)).into_iter().collect(),
+                );
+                self.edge(&thread, Relation::BlockedIn, &to, call);
+                self.says(format!(
+                    "{who} {} on descriptor {fd}{what}.",
+                    self.sits(detail, call)
+                ));
+                self.look_inside(pid, tid);
+            }
+            Wait::Accepting(call) => self.says(format!(
+                "{who} {} on this very listener and takes none, which is odd.",
+                self.sits(detail, call)
+            )),
+            Wait::Events(call, Some(_)) => {
+                self.says(format!(
+                    "{who} waits for events in {}, the listener's among them, and takes none: it \
+                     may have as many clients as it allows itself.",
+                    call.name
+                ));
+                self.look_inside(pid, tid);
+            }
+            Wait::Events(call, None) => {
+                self.says(format!(
+                    "{who} waits for events in {}; of which descriptors is unknown.",
+                    call.name
+                ));
+                self.look_inside(pid, tid);
+            }
+            Wait::Parked(call) => {
+                self.says(format!("{who} {}.", self.sits(detail, call)));
+                self.look_inside(pid, tid);
+            }
+            Wait::Asleep('D') => self.says(format!(
+                "{who} waits for a device (state D), as for a disk or a file server."
+            )),
+            Wait::Asleep(state) => {
+                self.says(format!(
+                    "{who} sleeps outside a system call (state {state})."
+                ));
+            }
+            Wait::Unknown(why) => {
+                self.says(format!("What its threads wait for is unknown ({why})."));
+            }
+        }
+        for one in evidence {
+            self.cause.shown(one.name, one.value);
+        }
+    }
+
+    fn says(&mut self, says: String) {
+        self.cause.says(says);
+    }
+
+    fn edge(&mut self, from: &str, relation: Relation, to: &str, call: &Call) {
+        let call = vec![text("call", call.to_string())];
+        self.cause.graph.edge(from, relation, to, call);
+    }
+
+    /// "has sat in recvfrom for 14m", as far as that is known.
+    fn sits(&self, detail: &ThreadDetail, call: &Call) -> String {
+        match self.case.blocked_ms(detail) {
+            Some(ms) if ms >= 100 => format!("has sat in {} {}", call.name, words::span(ms)),
+            _ => format!("sits in {}", call.name),
+        }
+    }
+
+    fn evidence(&self, pid: u32, detail: &ThreadDetail) -> Vec<Evidence> {
+        let mut evidence = vec![
+            Evidence {
+                name: "pid",
+                value: Value::Count(pid.into()),
+            },
+            Evidence {
+                name: "thread",
+                value: Value::Count(detail.thread.tid.into()),
+            },
+            text("state", detail.thread.state),
+        ];
+        if let Some(Some(call)) = detail.thread.call.known() {
+            evidence.push(text("call", call.to_string()));
+        }
+        if let Some(ms) = self.case.blocked_ms(detail) {
+            evidence.push(Evidence {
+                name: "not_run_for_ms",
+                value: Value::Millis(ms),
+            });
+        }
+        if let Some(Some(channel)) = detail.wait_channel.known() {
+            evidence.push(text("wait_channel", channel.clone()));
+        }
+        if let Some(frames) = detail.stack.known().filter(|frames| !frames.is_empty()) {
+            let frames: Vec<String> = frames.iter().map(ToString::to_string).collect();
+            evidence.push(text("called_from", frames.join(" < ")));
+        }
+        evidence
+    }
+
+    fn stopped(&mut self, pid: u32, letter: char) {
+        if letter == 'T' {
+            self.says("It is stopped (SIGSTOP, or Ctrl-Z on its terminal).".to_owned());
+            self.cause.remedy(format!(
+                "`kill -CONT {pid}` lets it run again; then find out who stopped it"
+            ));
+        } else {
+            self.says("A debugger holds it.".to_owned());
+            self.cause.remedy(format!(
+                "end or continue the debugger: `grep TracerPid /proc/{pid}/status` names it"
+            ));
+        }
+    }
+
+    fn running(&mut self, who: &str, tid: u32) {
+        self.says(format!("{who} runs: it is busy rather than blocked."));
+        self.cause.remedy(format!(
+            "see what it works on (`perf top -t {tid}`); accept in a thread of its own, or start \
+             more workers"
+        ));
+    }
+
+    fn look_inside(&mut self, pid: u32, tid: u32) {
+        self.cause.remedy(format!(
+            "see what it waits for: `gdb -p {pid} -batch -ex 'thread apply all bt'`, \
+             `strace -p {tid}`; a restart frees who waits"
+        ));
+    }
+
+    fn lock(&mut self, thread: &str, call: &Call, address: u64, says: String) {
+        let key = format!("{address:#x}");
+        let lock = self
+            .cause
+            .graph
+            .node(Kind::Lock, &key, format!("lock at {key}"), Vec::new());
+        self.edge(thread, Relation::WaitsFor, &lock, call);
+        self.says(says);
+    }
+
+    fn holder(&mut self, pid: u32, holder: u32, address: u64, depth: u8) {
+        let threads = self.case.facts.inside.threads_of(pid);
+        let found = threads
+            .ok()
+            .and_then(|threads| threads.seen.iter().find(|one| one.thread.tid == holder));
+        let Some(detail) = found else {
+            self.says(format!(
+                "Thread {holder} was not read: it may have ended with the lock in its hands."
+            ));
+            self.look_inside(pid, holder);
+            return;
+        };
+        let to = format!("thread:{pid}/{holder}");
+        let lock = format!("lock:{address:#x}");
+        self.cause
+            .graph
+            .edge(&to, Relation::Holds, &lock, Vec::new());
+        if depth < DEEPEST {
+            let wait = wait(self.case, pid, detail);
+            if matches!(wait, Wait::HeldLock(..)) && depth > 0 {
+                self.says(format!(
+                    "Thread {holder} waits for a lock in turn: threads that wait for each other \
+                     never go on."
+                ));
+                self.look_inside(pid, holder);
+                return;
+            }
+            self.thread(pid, detail, wait, depth + 1);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "called once, by `thread`")]
+    fn child(
+        &mut self,
+        pid: u32,
+        who: &str,
+        thread: &str,
+        detail: &ThreadDetail,
+        call: &Call,
+        child: Option<u32>,
+        depth: u8,
+    ) {
+        let facts = self.case.facts;
+        let children = facts.inside.children.get(&pid).cloned().unwrap_or_default();
+        let awaited: Vec<u32> = match child {
+            Some(child) => vec![child],
+            None => children,
+        };
+        let named: Vec<String> = awaited
+            .iter()
+            .take(words::SHOWN)
+            .map(|&child| words::program(facts, child))
+            .collect();
+        let sits = self.sits(detail, call);
+        match named.as_slice() {
+            [] => self.says(format!(
+                "{who} {sits}, for a child that has gone or is hidden."
+            )),
+            [one] => self.says(format!("{who} {sits}, for the end of its child {one}.")),
+            all => self.says(format!(
+                "{who} {sits}, for the end of any of its children {}.",
+                words::list(all)
+            )),
+        }
+        for &child in awaited.iter().take(words::SHOWN) {
+            let to = self.cause.graph.process(facts, child);
+            self.edge(thread, Relation::WaitsFor, &to, call);
+        }
+        let Some(&first) = awaited.first() else {
+            return;
+        };
+        self.cause.remedy(format!(
+            "see what the child does: `ayt why pid:{first}`; `kill {first}` ends the wait. The \
+             program must not wait for a child where it should accept"
+        ));
+        let seen = facts.inside.threads_of(first).ok();
+        let main = seen.and_then(|threads| threads.seen.first());
+        if let Some(detail) = main.filter(|_| awaited.len() == 1 && depth < DEEPEST) {
+            let wait = wait(self.case, first, detail);
+            let before = self.cause.links.len();
+            self.thread(first, detail, wait, depth + 1);
+            // "Its" is the child's from here on.
+            if let Some(link) = self.cause.links.get_mut(before) {
+                let command = facts.processes.get(&first);
+                let command = command.map_or("child", |process| process.command.as_str());
+                if let Some(rest) = link.says.strip_prefix("Its") {
+                    link.says = format!("{command}'s{rest}");
+                }
+            }
+        }
+    }
+
+    fn deaf(
+        &mut self,
+        pid: u32,
+        who: &str,
+        thread: &str,
+        detail: &ThreadDetail,
+        call: &Call,
+        watches: &[Watch],
+    ) {
+        let facts = self.case.facts;
+        let mut fds: Vec<u32> = Vec::new();
+        for listener in self.case.listeners() {
+            for owner in facts
+                .owners_of(listener)
+                .iter()
+                .filter(|one| one.pid == pid)
+            {
+                fds.push(owner.fd);
+                let to = self.cause.graph.descriptor(facts, owner, listener);
+                let not = vec![text("waits_for_it", "no")];
+                self.cause.graph.edge(thread, Relation::WaitsFor, &to, not);
+            }
+        }
+        let off = watches.iter().any(|watch| fds.contains(&watch.fd));
+        let how = if off {
+            "the listener is among them, but no event of it is asked for"
+        } else {
+            "the listener is not among them"
+        };
+        let behind = call
+            .fd
+            .map_or_else(String::new, |fd| format!(" on descriptor {fd}"));
+        self.says(format!(
+            "{who} {}{behind}, for events of {}; {how} (descriptor {}).",
+            self.sits(detail, call),
+            words::count(watches.len(), "descriptor"),
+            words::list(&fds)
+        ));
+        self.cause.counted("descriptors_waited_for", watches.len());
+        self.cause.remedy(format!(
+            "the program has taken its listener out of its event loop: after an error of accept, \
+             or because it has as many clients as it allows itself; its log or `strace -p {pid}` \
+             tells, and a restart frees who waits"
+        ));
+    }
+
+    fn closing(
+        &mut self,
+        pid: u32,
+        who: &str,
+        thread: &str,
+        detail: &ThreadDetail,
+        call: &Call,
+        fd: u32,
+    ) {
+        let sits = self.sits(detail, call);
+        let found = lingering(self.case, pid);
+        self.says(format!(
+            "{who} {sits} of descriptor {fd}: SO_LINGER lets it wait until what was written is \
+             acknowledged."
+        ));
+        match found.as_slice() {
+            [] => self.look_inside(pid, detail.thread.tid),
+            [socket, rest @ ..] => {
+                let to = self.cause.graph.socket(socket);
+                self.edge(thread, Relation::BlockedIn, &to, call);
+                let which = if rest.is_empty() {
+                    format!("That is most likely the connection to {}", socket.remote)
+                } else {
+                    format!(
+                        "That is one of {} that are being closed, such as the one to {}",
+                        words::count(found.len(), "connection"),
+                        socket.remote
+                    )
+                };
+                self.says(format!(
+                    "{which}, which has {} B to send, {}.",
+                    socket.send_queue,
+                    peer_clause(self.case, socket)
+                ));
+                self.cause
+                    .shown("queued_bytes", Value::Bytes(socket.send_queue.into()));
+                self.cause.explains.push(socket.cookie);
+                let filters = words::filters(self.case.facts, None, socket);
+                self.cause.remedy(format!(
+                    "`ayt reap {filters} --state {} --yes` ends it, if its peer is gone; in the \
+                     program, close without SO_LINGER: the kernel sends the rest by itself",
+                    socket.state
+                ));
+            }
+        }
+    }
+
+    /// What a writer is held up by.
+    fn queued(&mut self, call: &Call, socket: &Socket) {
+        let writes = ["write", "send", "splice"]
+            .iter()
+            .any(|word| call.name.contains(word));
+        if writes && socket.send_queue > 0 {
+            let shut = socket
+                .tcp
+                .as_ref()
+                .is_some_and(|tcp| tcp.snd_wnd == Some(0));
+            let why = match shut {
+                true => "the peer's window is closed (0): its program does not read",
+                false => "the peer has not acknowledged it",
+            };
+            self.says(format!(
+                "{} B wait there to be sent, and {why}.",
+                socket.send_queue
+            ));
+            self.cause
+                .shown("queued_bytes", Value::Bytes(socket.send_queue.into()));
+        }
+    }
+
+    fn asked(&mut self, socket: &Socket) {
+        let Some(verdict) = self.case.facts.verdict_of(socket) else {
+            return;
+        };
+        let asks = self.case.facts.inside.asks.get(&socket.cookie).copied();
+        let cause = verdict.cause_name().unwrap_or_default();
+        let said = format!("{} {cause}", verdict.name());
+        let mut evidence = vec![text("verdict", said.trim_end())];
+        if let Some(asks) = asks {
+            evidence.push(Evidence {
+                name: "asks",
+                value: Value::Count(asks.into()),
+            });
+        }
+        let from = self.cause.graph.socket(socket);
+        let peer = format!("peer:{}", socket.remote);
+        self.cause
+            .graph
+            .edge(&from, Relation::Asked, &peer, evidence.clone());
+        for one in evidence {
+            self.cause.shown(one.name, one.value);
+        }
+    }
+}
+
+/// ", a pipe", ", /var/log/x".
+fn what_is(name: Option<&str>) -> String {
+    let Some(name) = name else {
+        return String::new();
+    };
+    match name.split_once(':') {
+        Some(("pipe", _)) => ", a pipe".to_owned(),
+        Some(("socket", _)) => ", a socket that is no TCP connection".to_owned(),
+        Some(("anon_inode", kind)) => format!(", {}", kind.trim_matches(['[', ']'])),
+        _ => format!(", {name}"),
+    }
+}
