@@ -6,6 +6,7 @@ use super::Case;
 use super::waits::{Wait, threads, wait};
 use crate::doctor::guard::{Guard, guard_of};
 use crate::facts::{Socket, TimerKind};
+use crate::tcp_state::TcpState;
 
 /// So many peers are asked at most.
 pub const MOST_ASKED: usize = 64;
@@ -20,7 +21,8 @@ pub const MOST_ASKED: usize = 64;
 pub fn suspects(case: &Case<'_>) -> Vec<usize> {
     let mut cookies = BTreeSet::new();
     let can = |socket: &Socket| {
-        socket.state.can_be_asked()
+        // An ask about what the peer has closed would only draw a RST.
+        socket.state == TcpState::Established
             && socket.inode != 0
             && !case.facts.peer_is_local(socket)
             && !case.facts.owners_of(socket).is_empty()

@@ -52,6 +52,7 @@ impl Teller<'_, '_, '_> {
         let process = self.cause.graph.process(self.case.facts, pid);
         let who = name(self.case, pid, detail);
         let evidence = self.evidence(pid, detail);
+        let first = self.cause.links.len();
         let thread = self.cause.graph.node(
             Kind::Thread,
             format!("{pid}/{tid}"),
@@ -168,8 +169,13 @@ impl Teller<'_, '_, '_> {
                 self.says(format!("What its threads wait for is unknown ({why})."));
             }
         }
-        for one in evidence {
-            self.cause.shown(one.name, one.value);
+        // Further links are about what is behind it.
+        if let Some(link) = self.cause.links.get_mut(first) {
+            for one in evidence {
+                if !link.evidence.iter().any(|known| known.name == one.name) {
+                    link.evidence.push(one);
+                }
+            }
         }
     }
 
