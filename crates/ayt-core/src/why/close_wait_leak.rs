@@ -54,22 +54,18 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
         .collect()
 }
 
-/// ", the first closed at least 3h ago and the last 2s".
+/// ", closed from 3h to 2s ago", where they were not closed together.
 fn since(case: &Case<'_>, finding: &Finding) -> String {
     let ages = finding
         .connections
         .iter()
         .filter_map(|one| case.socket(one.cookie)?.age_at_least_ms());
-    let ages: Vec<u64> = ages.collect();
-    match (ages.iter().max(), ages.iter().min()) {
-        (Some(oldest), Some(newest)) if ages.len() > 1 => format!(
-            ", closed by the peers from at least {} to {} ago",
-            Ms(*oldest),
-            Ms(*newest)
-        ),
-        (Some(only), _) => format!(", closed by the peer at least {} ago", Ms(*only)),
-        _ => String::new(),
-    }
+    let span = crate::doctor::group::Span::of(ages);
+    let spread = span.filter(|span| Ms(span.least).to_string() != Ms(span.most).to_string());
+    spread.map_or_else(String::new, |span| {
+        let (newest, oldest) = (Ms(span.least), Ms(span.most));
+        format!(", closed by the peers from at least {oldest} to {newest} ago")
+    })
 }
 
 /// What the program does instead of closing: where its threads are now. Where the

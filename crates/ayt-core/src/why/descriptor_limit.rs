@@ -133,7 +133,7 @@ fn behind(case: &Case<'_>, cause: &mut Cause, pid: u32) {
     let blocked = best(case, &[pid]).is_some_and(|(_, _, wait)| {
         matches!(
             wait,
-            Wait::Stopped(_) | Wait::Connection(..) | Wait::Closing(..) | Wait::OtherListener(..)
+            Wait::Stopped(_) | Wait::Connection(..) | Wait::Closing(_) | Wait::OtherListener(..)
         )
     });
     if blocked {

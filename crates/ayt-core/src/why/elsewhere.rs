@@ -159,9 +159,9 @@ fn nothing(case: &Case<'_>, port: u16) -> Cause {
     let name = &case.subject.name;
     cause.says(match left {
         0 => format!(
-            "Nothing listens on {name} in any of the {} looked at, and nothing is connected \
-             there: a client is refused (RST).",
-            words::count(case.facts.namespaces.len(), "network namespace")
+            "Nothing listens on {name} in any network namespace looked at ({}), and nothing is \
+             connected there: a client is refused (RST).",
+            case.facts.namespaces.len()
         ),
         n => format!(
             "Nothing listens on {name} any more: {} left of before, and a new client is refused \

@@ -45,6 +45,7 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
             let mut cause = tell_group(case, &RULE, &group, |what, _| {
                 format!("{what}: asked {asks} times, {silent} (half-open).")
             });
+            undelivered(&mut cause, &group);
             pool(case, &mut cause, &group);
             blocked_on(case, &mut cause, &group);
             cause
@@ -167,6 +168,29 @@ pub(super) fn tell_group(
         }
     }
     cause
+}
+
+/// What was written to it, and never came there.
+fn undelivered(cause: &mut Cause, group: &Group<'_>) {
+    let queued: u64 = group
+        .sockets
+        .iter()
+        .map(|one| u64::from(one.send_queue))
+        .sum();
+    if queued == 0 {
+        return;
+    }
+    let again = group.sockets.iter().filter_map(|one| one.tcp.as_ref());
+    let again = again.map(|tcp| tcp.retransmits).max().unwrap_or_default();
+    cause.says(format!(
+        "{queued} B were written to it and are not acknowledged{}.",
+        match again {
+            0 => String::new(),
+            1 => ", though sent again".to_owned(),
+            n => format!(", though sent {n} times again"),
+        }
+    ));
+    cause.shown("undelivered_bytes", Value::Bytes(queued));
 }
 
 /// How many of a pool are dead, and how many live.

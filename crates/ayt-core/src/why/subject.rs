@@ -184,19 +184,25 @@ impl Look<'_> {
         let here = self.all(|socket| listens(socket) && self.is_here(socket));
         let mut subject = self.subject(wanted, format!(":{port}"));
         subject.port = Some(port);
-        // Nothing here: whoever listens elsewhere is what people mean.
-        subject.listeners = if here.is_empty() {
-            self.all(listens)
-        } else {
-            here
-        };
-        if subject.listeners.is_empty() {
-            subject.connections = self.all(|socket| {
+        if here.is_empty() {
+            let used = self.all(|socket| {
                 self.is_here(socket)
+                    && socket.state != TcpState::Listen
                     && (socket.local.port() == port || socket.remote.port() == port)
             });
-            subject.pids = self.holders(&subject.connections);
-            return subject;
+            // Nothing here: whoever listens elsewhere is what people mean, unless
+            // this is the client's side.
+            subject.listeners = match used.is_empty() {
+                true => self.all(listens),
+                false => Vec::new(),
+            };
+            if subject.listeners.is_empty() {
+                subject.pids = self.holders(&used);
+                subject.connections = used;
+                return subject;
+            }
+        } else {
+            subject.listeners = here;
         }
         let namespaces: Vec<NsId> = subject
             .listeners
@@ -337,9 +343,11 @@ impl Look<'_> {
     }
 
     fn endpoint(&self, wanted: &Wanted, endpoint: &EndpointFilter) -> Result<Subject, Unresolved> {
-        let mut subject = self.subject(wanted, endpoint.to_string());
+        // A single host is no network to people.
+        let name = endpoint.to_string().replace("/32", "").replace("/128", "");
+        let mut subject = self.subject(wanted, name.clone());
         subject.port = endpoint.port();
-        subject.address = endpoint.to_string().parse().ok();
+        subject.address = name.parse().ok();
         subject.listeners = self.all(|socket| {
             socket.state == TcpState::Listen
                 && self.is_here(socket)
@@ -373,7 +381,7 @@ impl Look<'_> {
         let own = subject.address.is_some_and(|address| self.is_own(address));
         if subject.listeners.is_empty() && subject.connections.is_empty() && !own {
             return Err(Unresolved::Nothing {
-                what: format!("no connection has {endpoint} at either end"),
+                what: format!("no connection has {name} at either end"),
                 hint: HINT,
             });
         }

@@ -20,7 +20,7 @@ pub(super) enum Wait<'a> {
     /// It sits in a call on a connection.
     Connection(&'a Call, Owner, &'a Socket),
     /// It closes a descriptor, and that takes time.
-    Closing(&'a Call, u32),
+    Closing(&'a Call),
     /// It sits in a call on a listener that is not the one asked about.
     OtherListener(&'a Call, Owner, &'a Socket),
     /// It runs.
@@ -52,7 +52,7 @@ impl Wait<'_> {
     pub(super) const fn rank(&self) -> u8 {
         match self {
             Self::Stopped(_) => 0,
-            Self::Connection(..) | Self::Closing(..) | Self::OtherListener(..) => 1,
+            Self::Connection(..) | Self::Closing(_) | Self::OtherListener(..) => 1,
             Self::Running => 2,
             Self::HeldLock(..) => 3,
             Self::Child(..) => 4,
@@ -123,7 +123,7 @@ pub(super) fn wait<'a>(case: &Case<'a>, pid: u32, detail: &'a ThreadDetail) -> W
         return Wait::Parked(call);
     };
     if call.name == "close" {
-        return Wait::Closing(call, fd);
+        return Wait::Closing(call);
     }
     match case.behind(pid, fd) {
         Some((_, socket)) if is_asked_about(case, socket) => Wait::Accepting(call),

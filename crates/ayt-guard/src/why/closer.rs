@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use ayt_core::fact::{Fact, Partial};
-use ayt_core::facts::{HostFacts, NsId, Socket, WaitsOn};
+use ayt_core::facts::{HostFacts, HostParts, NsId, Socket, WaitsOn};
 use ayt_core::tcp_state::TcpState;
 use ayt_core::why::Subject;
 use ayt_sys::{Descriptors, read_children, read_counters, read_inside};
@@ -78,6 +78,7 @@ pub(super) fn look(
             }
             parts.inside.children.insert(pid, children);
         }
+        left.extend(others(&parts, pid, &threads));
         parts.inside.threads.insert(pid, threads);
     }
     if !waiting.is_empty() {
@@ -96,6 +97,35 @@ pub(super) fn look(
         parts.second_look = Some(doctor::second_look(&mut watched, &all, first));
     }
     HostFacts::new(parts)
+}
+
+/// Processes at the other ends of connections that threads of `pid` sit on, where
+/// these run on this host.
+fn others(parts: &HostParts, pid: u32, threads: &Fact<ayt_core::facts::Threads>) -> Vec<u32> {
+    let seen = threads.known().map_or(&[] as &[_], |threads| &threads.seen);
+    let fds: BTreeSet<u32> = seen
+        .iter()
+        .filter_map(|one| one.thread.call.known()?.as_ref()?.fd)
+        .collect();
+    let owners = parts.owners.all().iter();
+    let on: BTreeSet<u32> = owners
+        .filter(|owner| owner.pid == pid && fds.contains(&owner.fd))
+        .map(|owner| owner.inode)
+        .collect();
+    if on.is_empty() {
+        return Vec::new();
+    }
+    let sockets = parts.sockets.iter();
+    let ends: BTreeSet<_> = sockets
+        .filter(|one| on.contains(&one.inode) && one.state != TcpState::Listen)
+        .map(|one| (one.remote, one.local))
+        .collect();
+    let sockets = parts.sockets.iter();
+    sockets
+        .filter(|one| ends.contains(&(one.local, one.remote)))
+        .flat_map(|one| parts.owners.of(one.inode))
+        .map(|owner| owner.pid)
+        .collect()
 }
 
 /// The children that threads wait for; `None` among them is any child.

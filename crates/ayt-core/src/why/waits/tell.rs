@@ -69,9 +69,8 @@ impl Teller<'_, '_, '_> {
                 let to = self.cause.graph.descriptor(self.case.facts, &owner, socket);
                 self.edge(&thread, Relation::BlockedIn, &to, call);
                 self.says(format!(
-                    "{who} {} on descriptor {}; descriptor {} is a connection to {}, {}.",
+                    "{who} {}; descriptor {} is a connection to {}, {}.",
                     self.sits(detail, call),
-                    owner.fd,
                     owner.fd,
                     socket.remote,
                     peer_clause(self.case, socket)
@@ -82,15 +81,15 @@ impl Teller<'_, '_, '_> {
                     self.cause.remedy(remedy);
                 }
                 self.cause.explains.push(socket.cookie);
+                self.other_end(pid, socket, depth);
             }
-            Wait::Closing(call, fd) => self.closing(pid, &who, &thread, detail, call, fd),
+            Wait::Closing(call) => self.closing(pid, &who, &thread, detail, call),
             Wait::OtherListener(call, owner, socket) => {
                 let to = self.cause.graph.descriptor(self.case.facts, &owner, socket);
                 self.edge(&thread, Relation::BlockedIn, &to, call);
                 self.says(format!(
-                    "{who} {} on descriptor {}, which is another listener, {}.",
+                    "{who} {}, which is another listener, {}.",
                     self.sits(detail, call),
-                    owner.fd,
                     socket.local
                 ));
                 self.cause.remedy(
@@ -128,10 +127,7 @@ impl Teller<'_, '_, '_> {
                     name.map(|name| text("target", name)).into_iter().collect(),
                 );
                 self.edge(&thread, Relation::BlockedIn, &to, call);
-                self.says(format!(
-                    "{who} {} on descriptor {fd}{what}.",
-                    self.sits(detail, call)
-                ));
+                self.says(format!("{who} {}{what}.", self.sits(detail, call)));
                 self.look_inside(pid, tid);
             }
             Wait::Accepting(call) => self.says(format!(
@@ -188,11 +184,13 @@ impl Teller<'_, '_, '_> {
         self.cause.graph.edge(from, relation, to, call);
     }
 
-    /// "has sat in recvfrom for 14m", as far as that is known.
+    /// "has sat in recvfrom on descriptor 6 for 14m", as far as that is known.
     fn sits(&self, detail: &ThreadDetail, call: &Call) -> String {
+        let fd = call.fd;
+        let on = fd.map_or_else(String::new, |fd| format!(" on descriptor {fd}"));
         match self.case.blocked_ms(detail) {
-            Some(ms) if ms >= 100 => format!("has sat in {} {}", call.name, words::span(ms)),
-            _ => format!("sits in {}", call.name),
+            Some(ms) if ms >= 100 => format!("has sat in {}{on} {}", call.name, words::span(ms)),
+            _ => format!("sits in {}{on}", call.name),
         }
     }
 
@@ -345,15 +343,40 @@ impl Teller<'_, '_, '_> {
         let main = seen.and_then(|threads| threads.seen.first());
         if let Some(detail) = main.filter(|_| awaited.len() == 1 && depth < DEEPEST) {
             let wait = wait(self.case, first, detail);
-            let before = self.cause.links.len();
-            self.thread(first, detail, wait, depth + 1);
-            // "Its" is the child's from here on.
-            if let Some(link) = self.cause.links.get_mut(before) {
-                let command = facts.processes.get(&first);
-                let command = command.map_or("child", |process| process.command.as_str());
-                if let Some(rest) = link.says.strip_prefix("Its") {
-                    link.says = format!("{command}'s{rest}");
-                }
+            self.another(first, detail, wait, depth + 1);
+        }
+    }
+
+    /// Goes on with a thread of another process, which is named.
+    fn another(&mut self, pid: u32, detail: &ThreadDetail, wait: Wait<'_>, depth: u8) {
+        let before = self.cause.links.len();
+        self.thread(pid, detail, wait, depth);
+        if let Some(link) = self.cause.links.get_mut(before)
+            && let Some(rest) = link.says.strip_prefix("Its")
+        {
+            let process = self.case.facts.processes.get(&pid);
+            let command = process.map_or("its", |process| process.command.as_str());
+            link.says = format!("{command}'s{rest}");
+        }
+    }
+
+    /// The program at the other end of a connection, where it runs on this host and
+    /// is held up itself.
+    fn other_end(&mut self, pid: u32, socket: &Socket, depth: u8) {
+        let Some(end) = self.case.other_end(socket) else {
+            return;
+        };
+        let owners = self.case.facts.owners_of(end);
+        let Some(owner) = owners.first().filter(|owner| owner.pid != pid) else {
+            return;
+        };
+        let best = super::best(self.case, &[owner.pid]);
+        if let Some((pid, detail, wait)) = best.filter(|_| depth < DEEPEST) {
+            let told = self.cause.explains_pids.contains(&pid);
+            let on_it = matches!(wait, Wait::Connection(_, _, other) if other.cookie == end.cookie);
+            if wait.is_blocked() && !told && !on_it {
+                self.cause.explains_pids.push(pid);
+                self.another(pid, detail, wait, depth + 1);
             }
         }
     }
@@ -387,11 +410,8 @@ impl Teller<'_, '_, '_> {
         } else {
             "the listener is not among them"
         };
-        let behind = call
-            .fd
-            .map_or_else(String::new, |fd| format!(" on descriptor {fd}"));
         self.says(format!(
-            "{who} {}{behind}, for events of {}; {how} (descriptor {}).",
+            "{who} {}, for events of {}; {how} (descriptor {}).",
             self.sits(detail, call),
             words::count(watches.len(), "descriptor"),
             words::list(&fds)
@@ -404,20 +424,11 @@ impl Teller<'_, '_, '_> {
         ));
     }
 
-    fn closing(
-        &mut self,
-        pid: u32,
-        who: &str,
-        thread: &str,
-        detail: &ThreadDetail,
-        call: &Call,
-        fd: u32,
-    ) {
+    fn closing(&mut self, pid: u32, who: &str, thread: &str, detail: &ThreadDetail, call: &Call) {
         let sits = self.sits(detail, call);
         let found = lingering(self.case, pid);
         self.says(format!(
-            "{who} {sits} of descriptor {fd}: SO_LINGER lets it wait until what was written is \
-             acknowledged."
+            "{who} {sits}: SO_LINGER lets it wait until what was written is acknowledged."
         ));
         match found.as_slice() {
             [] => self.look_inside(pid, detail.thread.tid),
