@@ -31,6 +31,10 @@ pub enum Hold {}
 #[derive(Debug)]
 pub enum Witness {}
 
+/// No clocks of a scheduler here.
+#[derive(Debug, Default)]
+pub struct Clocks(());
+
 /// Gives no duplicates.
 #[derive(Debug, Default)]
 pub struct Descriptors(());
@@ -210,7 +214,7 @@ pub fn read_threads(_pid: u32) -> Fact<Vec<Thread>> {
 
 /// Needs Linux.
 #[must_use]
-pub fn read_inside(_pid: u32, _most: usize) -> Fact<Threads> {
+pub fn read_inside(_pid: u32, _most: usize, _clocks: &mut Clocks) -> Fact<Threads> {
     Fact::Unknown(WHY)
 }
 
@@ -220,10 +224,10 @@ pub fn read_children(_pid: u32) -> Vec<u32> {
     Vec::new()
 }
 
-/// Needs Linux: its scheduler has a clock.
+/// Needs Linux: nothing is asked of its clock here.
 #[must_use]
-pub fn scheduler_now() -> Option<std::time::Duration> {
-    None
+pub fn monotonic_now() -> std::time::Duration {
+    std::time::Duration::ZERO
 }
 
 /// Needs Linux: no setting is known.

@@ -37,8 +37,8 @@ pub struct ThreadDetail {
     /// Where in the kernel it sleeps (`/proc/PID/task/TID/wchan`): a function,
     /// or nothing while it runs.
     pub wait_channel: Fact<Option<String>>,
-    /// When it last ran, on the scheduler's clock (`se.exec_start` of
-    /// `/proc/PID/task/TID/sched`). While a thread is blocked this is when it was.
+    /// When it last ran, on the clock since boot (from `se.exec_start` of
+    /// `/proc/PID/task/TID/sched`): for a blocked thread, since when it is.
     pub last_ran: Fact<Duration>,
     /// What the arguments of its call say.
     pub waits_on: Fact<WaitsOn>,

@@ -22,8 +22,8 @@ pub struct Case<'a> {
     pub subject: &'a Subject,
     /// From when on something counts.
     pub limits: &'a Limits,
-    /// The scheduler's clock at the look.
-    pub now: Option<Duration>,
+    /// The clock since boot at the look, on which threads say when they last ran.
+    pub now: Duration,
     /// The subject's connections, and all others of its processes.
     pub(super) connections: Vec<&'a Socket>,
     /// Sockets behind the descriptors of processes that were looked into.
@@ -40,7 +40,7 @@ impl<'a> Case<'a> {
         facts: &'a HostFacts,
         subject: &'a Subject,
         limits: &'a Limits,
-        now: Option<Duration>,
+        now: Duration,
     ) -> Self {
         let pids: FxHashSet<u32> = subject.pids.iter().copied().collect();
         let direct: FxHashSet<usize> = subject.connections.iter().copied().collect();
@@ -120,13 +120,13 @@ impl<'a> Case<'a> {
 
     /// The other end of a connection, where it lies on this very host.
     pub(super) fn other_end(&self, socket: &Socket) -> Option<&'a Socket> {
-        other_end(self.facts, socket)
+        other_end(&self.facts.sockets, socket)
     }
 
     /// For how long a thread has not run, ms.
     pub(super) fn blocked_ms(&self, detail: &ThreadDetail) -> Option<u64> {
         let ran = detail.last_ran.known()?;
-        Some(Ms::from(self.now?.checked_sub(*ran)?).0)
+        Some(Ms::from(self.now.checked_sub(*ran)?).0)
     }
 
     /// What could not be seen of this subject.
@@ -192,18 +192,23 @@ impl Subject {
     }
 }
 
-/// The other end of a connection, where it lies on this very host.
-pub(super) fn other_end<'a>(facts: &'a HostFacts, socket: &Socket) -> Option<&'a Socket> {
+/// The other end of a connection, where it lies on this very host: in the same
+/// namespace before others. A loopback address means another thing in each.
+#[must_use]
+pub fn other_end<'a>(sockets: &'a [Socket], socket: &Socket) -> Option<&'a Socket> {
     if socket.state == TcpState::Listen {
         return None;
     }
     let (local, remote) = (canonical(socket.local), canonical(socket.remote));
-    facts.sockets.iter().find(|one| {
+    let far = !remote.ip().is_loopback();
+    let ends = sockets.iter().filter(|one| {
         one.local.port() == remote.port()
+            && one.cookie != socket.cookie
             && canonical(one.local) == remote
             && canonical(one.remote) == local
-            && one.cookie != socket.cookie
-    })
+            && (far || one.ns == socket.ns)
+    });
+    ends.min_by_key(|one| one.ns != socket.ns)
 }
 
 fn gap(what: String, why: &Why) -> Partial {

@@ -128,12 +128,13 @@ fn loopback_only(case: &Case<'_>, listening: &[&Socket]) -> Option<Cause> {
 /// Nothing listens anywhere that was looked at; perhaps on another address.
 fn nothing(case: &Case<'_>, port: u16) -> Cause {
     let mut cause = Cause::new(&RULE, Severity::Critical);
-    let near: Vec<&Socket> = case
+    let mut near: Vec<&Socket> = case
         .facts
         .sockets
         .iter()
         .filter(|one| one.state == TcpState::Listen && one.local.port() == port)
         .collect();
+    near.sort_by_key(|one| !case.subject.here.contains(&one.ns));
     if let (Some(address), Some(other)) = (case.subject.address, near.first()) {
         cause.says(format!(
             "Nothing listens on {address}; {} does on {}{}. A client of {} is refused (RST).",

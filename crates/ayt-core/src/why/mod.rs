@@ -35,7 +35,7 @@ mod zero_window;
 
 use std::time::Duration;
 
-pub use case::Case;
+pub use case::{Case, other_end};
 pub use graph::{Edge, Graph, Kind, Node, Relation};
 pub use subject::{Scope, Subject, Unresolved, Wanted};
 pub use suspects::{MOST_ASKED, suspects};
@@ -131,14 +131,14 @@ pub fn limits() -> Limits {
     }
 }
 
-/// Explains the subject. `now` is the scheduler's clock at the look, on which
-/// threads say when they last ran; `None` where the kernel does not tell it.
+/// Explains the subject. `now` is the clock since boot at the look, on which threads
+/// say when they last ran.
 #[must_use]
 pub fn explain(
     facts: &HostFacts,
     subject: &Subject,
     limits: &Limits,
-    now: Option<Duration>,
+    now: Duration,
 ) -> Explanation {
     let mut case = Case::new(facts, subject, limits, now);
     let mut causes: Vec<Cause> = Vec::new();

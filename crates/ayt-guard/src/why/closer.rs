@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use ayt_core::fact::{Fact, Partial};
 use ayt_core::facts::{HostFacts, HostParts, NsId, Socket, WaitsOn};
 use ayt_core::tcp_state::TcpState;
-use ayt_core::why::Subject;
-use ayt_sys::{Descriptors, read_children, read_counters, read_inside};
+use ayt_core::why::{Subject, other_end};
+use ayt_sys::{Clocks, Descriptors, read_children, read_counters, read_inside};
 
 use super::add_process;
 use crate::collect::{doctor, exact, tables};
@@ -49,6 +49,7 @@ pub(super) fn look(
         }
     }
     let mut left: Vec<u32> = pids.into_iter().rev().collect();
+    let mut clocks = Clocks::default();
     while let Some(pid) = left.pop() {
         if parts.inside.threads.contains_key(&pid) {
             continue;
@@ -62,7 +63,7 @@ pub(super) fn look(
             });
             break;
         }
-        let threads = read_inside(pid, THREADS);
+        let threads = read_inside(pid, THREADS, &mut clocks);
         let awaited = awaited(&threads);
         if !awaited.is_empty() {
             let children = read_children(pid);
@@ -115,14 +116,9 @@ fn others(parts: &HostParts, pid: u32, threads: &Fact<ayt_core::facts::Threads>)
     if on.is_empty() {
         return Vec::new();
     }
-    let sockets = parts.sockets.iter();
-    let ends: BTreeSet<_> = sockets
-        .filter(|one| on.contains(&one.inode) && one.state != TcpState::Listen)
-        .map(|one| (one.remote, one.local))
-        .collect();
-    let sockets = parts.sockets.iter();
-    sockets
-        .filter(|one| ends.contains(&(one.local, one.remote)))
+    let open = |one: &&Socket| on.contains(&one.inode) && one.state != TcpState::Listen;
+    let ends = parts.sockets.iter().filter(open);
+    ends.filter_map(|one| other_end(&parts.sockets, one))
         .flat_map(|one| parts.owners.of(one.inode))
         .map(|owner| owner.pid)
         .collect()
@@ -178,10 +174,7 @@ fn processes(facts: &HostFacts, subject: &Subject) -> Vec<u32> {
         .filter(|one| one.state != TcpState::Listen && one.send_queue > 0)
         .take(PROCESSES);
     for socket in full {
-        let end = facts
-            .sockets
-            .iter()
-            .find(|one| one.local == socket.remote && one.remote == socket.local);
+        let end = other_end(&facts.sockets, socket);
         let owners = end.map_or(&[] as &[_], |end| facts.owners_of(end));
         for owner in owners {
             if !pids.contains(&owner.pid) {

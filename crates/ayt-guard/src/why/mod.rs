@@ -14,7 +14,7 @@ use ayt_core::verdict::Verdict;
 use ayt_core::why::{
     Case, Explanation, Scope, Subject, Unresolved, Wanted, explain, subject, suspects,
 };
-use ayt_sys::{read_process, scheduler_now};
+use ayt_sys::{monotonic_now, read_process};
 
 use crate::collect::{Collect, CollectError, Exact, collect, doctor::now};
 use crate::probe::{Probe, Progress, Report, probe};
@@ -80,7 +80,7 @@ pub fn why(
 ) -> Result<Answer, WhyError> {
     let (facts, subject, first) = find(question)?;
     let facts = closer::look(facts, &subject, first, question.apart);
-    let clock = scheduler_now();
+    let clock = monotonic_now();
     let mut answer = Answer {
         explanation: Explanation {
             sentence: String::new(),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ayt_core::fact::{Fact, Why};
 use ayt_core::facts::{Call, ThreadDetail, Threads, WaitsOn, Watch};
 
+use super::clocks::Clocks;
 use super::process::{read, read_thread, why};
 use super::stack::Program;
 use crate::procfs::{self, RawCall};
@@ -21,7 +22,7 @@ const LONGEST: u64 = 4 << 20;
 
 /// Reads at most `most` threads of a process, its first thread first.
 #[must_use]
-pub fn read_inside(pid: u32, most: usize) -> Fact<Threads> {
+pub fn read_inside(pid: u32, most: usize, clocks: &mut Clocks) -> Fact<Threads> {
     let entries = match fs::read_dir(format!("/proc/{pid}/task")) {
         Ok(entries) => entries,
         Err(error) => return Fact::Unknown(why(pid, "task", &error)),
@@ -37,6 +38,7 @@ pub fn read_inside(pid: u32, most: usize) -> Fact<Threads> {
         memory: None,
         epolls: HashMap::new(),
         program: None,
+        clocks,
     };
     let seen: Vec<ThreadDetail> = tids.iter().filter_map(|&tid| inside.thread(tid)).collect();
     if seen.is_empty() {
@@ -65,24 +67,16 @@ pub fn read_children(pid: u32) -> Vec<u32> {
     children
 }
 
-/// Now, on the scheduler's clock, as far as this very thread can tell: when it was
-/// last put on a processor. It lags behind the time since boot by what interrupts
-/// and a host's other guests took.
-#[must_use]
-pub fn scheduler_now() -> Option<Duration> {
-    std::thread::yield_now();
-    procfs::last_ran(&fs::read_to_string("/proc/thread-self/sched").ok()?)
-}
-
 /// What is read once for all threads of a process.
-struct Process {
+struct Process<'c> {
     pid: u32,
     memory: Option<Result<File, Why>>,
     epolls: HashMap<u32, Fact<WaitsOn>>,
     program: Option<Result<Program, Why>>,
+    clocks: &'c mut Clocks,
 }
 
-impl Process {
+impl Process<'_> {
     fn thread(&mut self, tid: u32) -> Option<ThreadDetail> {
         let pid = self.pid;
         let (thread, raw) = read_thread(pid, tid)?;
@@ -92,20 +86,7 @@ impl Process {
             Ok(name) => Fact::Known(Some(name)),
             Err(error) => Fact::Unknown(why(pid, &task("wchan"), &error)),
         };
-        let last_ran = match read(pid, &task("sched")) {
-            Ok(text) => procfs::last_ran(&text).map_or(
-                Fact::Unknown(Why::Unsupported(
-                    "this kernel does not tell when a thread last ran (CONFIG_SCHED_DEBUG)",
-                )),
-                Fact::Known,
-            ),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Fact::Unknown(Why::Unsupported(
-                    "this kernel does not tell when a thread last ran (CONFIG_SCHED_DEBUG)",
-                ))
-            }
-            Err(error) => Fact::Unknown(why(pid, &task("sched"), &error)),
-        };
+        let last_ran = self.last_ran(tid);
         let (waits_on, stack) = match (&thread.call, raw) {
             (Fact::Known(Some(call)), Some(raw)) => (self.waits_on(call, &raw), self.stack(&raw)),
             (Fact::Unknown(why), _) => (Fact::Unknown(why.clone()), Fact::Unknown(why.clone())),
@@ -121,6 +102,26 @@ impl Process {
             waits_on,
             stack,
         })
+    }
+
+    fn last_ran(&mut self, tid: u32) -> Fact<Duration> {
+        const UNTOLD: Why = Why::Unsupported(
+            "this kernel does not tell when a thread last ran (CONFIG_SCHED_DEBUG)",
+        );
+        let pid = self.pid;
+        let file = format!("task/{tid}/sched");
+        let text = match read(pid, &file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Fact::Unknown(UNTOLD);
+            }
+            Err(error) => return Fact::Unknown(why(pid, &file, &error)),
+        };
+        let stat = read(pid, &format!("task/{tid}/stat")).unwrap_or_default();
+        let processor = procfs::last_processor(&stat);
+        let ran = procfs::last_ran(&text).zip(processor);
+        let since_boot = ran.and_then(|(ran, processor)| self.clocks.since_boot(processor, ran));
+        since_boot.map_or(Fact::Unknown(UNTOLD), Fact::Known)
     }
 
     fn waits_on(&mut self, call: &Call, raw: &RawCall) -> Fact<WaitsOn> {

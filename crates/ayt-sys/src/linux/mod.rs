@@ -1,5 +1,6 @@
 //! The Linux side: system calls and files.
 
+mod clocks;
 mod descriptors;
 mod diag_socket;
 mod filter;
@@ -16,10 +17,11 @@ mod sockopt;
 mod stack;
 mod witness;
 
+pub use clocks::{Clocks, monotonic_now};
 pub use descriptors::Descriptors;
 pub use diag_socket::DiagSocket;
 pub use hold::Hold;
-pub use inside::{read_children, read_inside, scheduler_now};
+pub use inside::{read_children, read_inside};
 pub use netns::Netns;
 pub use process::{process_start, read_process, read_threads};
 pub use runtime::{

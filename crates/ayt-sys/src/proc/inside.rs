@@ -50,6 +50,13 @@ pub fn last_ran(text: &str) -> Option<Duration> {
     ms.checked_add(Duration::from_nanos(nanos))
 }
 
+/// The processor a thread last ran on: field 39 of /proc/PID/task/TID/stat.
+#[must_use]
+pub fn last_processor(text: &str) -> Option<u32> {
+    let after = text.get(text.rfind(')')? + 1..)?;
+    after.split_ascii_whitespace().nth(36)?.parse().ok()
+}
+
 /// The descriptors of an epoll, from /proc/PID/fdinfo/FD, at most `most`; `None`
 /// where the text is cut or no epoll's.
 #[must_use]
@@ -180,6 +187,14 @@ mod tests {
         );
         assert_eq!(last_ran("se.exec_start : 12"), None);
         assert_eq!(last_ran(""), None);
+    }
+
+    #[test]
+    fn reads_on_which_processor_a_thread_last_ran() {
+        let before: Vec<String> = (4..39).map(|field| field.to_string()).collect();
+        let text = format!("812 (a) b) S {} 7 0 0\n", before.join(" "));
+        assert_eq!(last_processor(&text), Some(7));
+        assert_eq!(last_processor("812 (a) S 1"), None);
     }
 
     #[test]

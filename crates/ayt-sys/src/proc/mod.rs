@@ -15,7 +15,8 @@ use ayt_core::facts::Owner;
 pub use cgroup::unit;
 pub use counters::counters;
 pub use inside::{
-    Mapping, RawCall, epoll, last_ran, mappings, mutex_holder, poll_set, raw_call, select_set,
+    Mapping, RawCall, epoll, last_processor, last_ran, mappings, mutex_holder, poll_set, raw_call,
+    select_set,
 };
 pub use sockstat::{SocketCounts, socket_counts};
 pub use stat::{Stat, open_files_limit, stat};
