@@ -1,5 +1,10 @@
-//! Where a blocked thread's own program called: module and offset of its program
-//! counter. Nothing is stopped or traced for it.
+//! Where a blocked thread's own program called. Nothing is stopped or traced for
+//! it: the registers come from /proc/PID/task/TID/syscall, the stack is read while
+//! the thread sleeps, and the program's unwind tables say how to go up.
+
+mod module;
+#[cfg(target_arch = "x86_64")]
+mod unwind;
 
 use std::fs::File;
 
@@ -8,33 +13,50 @@ use ayt_core::facts::Frame;
 
 use super::process::{read, why};
 use crate::procfs::{self, Mapping, RawCall};
+use module::Module;
+
+/// Frames of one thread, at most.
+const DEEPEST: usize = 16;
 
 /// The executable files in a process's memory.
 pub(super) struct Program {
-    mappings: Vec<Mapping>,
+    modules: Vec<Module>,
+    #[cfg(target_arch = "x86_64")]
+    unwind: unwind::Unwind,
 }
 
 impl Program {
     pub(super) fn of(pid: u32) -> Result<Self, Why> {
         let text = read(pid, "maps").map_err(|error| why(pid, "maps", &error))?;
+        let mappings: Vec<Mapping> = procfs::mappings(&text);
+        let modules = mappings.into_iter().map(|one| Module::new(pid, one));
         Ok(Self {
-            mappings: procfs::mappings(&text),
+            modules: modules.collect(),
+            #[cfg(target_arch = "x86_64")]
+            unwind: unwind::Unwind::default(),
         })
     }
 
-    /// The frames of a thread, the innermost first.
-    pub(super) fn walk(&mut self, raw: &RawCall, _memory: Option<&File>) -> Vec<Frame> {
-        self.frame(raw.counter).into_iter().collect()
+    /// The frames of a thread, the innermost first; only that one where the stack
+    /// cannot be read or no table says how to go up.
+    pub(super) fn walk(&mut self, raw: &RawCall, memory: Option<&File>) -> Vec<Frame> {
+        let mut addresses = vec![(raw.counter, raw.counter)];
+        #[cfg(target_arch = "x86_64")]
+        if let Some(memory) = memory {
+            addresses.extend(self.unwind.above(&mut self.modules, raw, memory));
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = memory;
+        addresses.truncate(DEEPEST);
+        let frames = addresses
+            .into_iter()
+            .filter_map(|(address, lookup)| self.frame(address, lookup));
+        frames.collect()
     }
 
-    fn frame(&self, address: u64) -> Option<Frame> {
-        let inside = |one: &&Mapping| (one.start..one.end).contains(&address);
-        let mapping = self.mappings.iter().find(inside)?;
-        let module = mapping.path.rsplit('/').next().unwrap_or_default();
-        Some(Frame {
-            module: module.to_owned(),
-            offset: address - mapping.start + mapping.offset,
-            symbol: None,
-        })
+    /// `lookup` is within the call, where `address` may be behind it already.
+    fn frame(&mut self, address: u64, lookup: u64) -> Option<Frame> {
+        let module = self.modules.iter_mut().find(|one| one.holds(address))?;
+        Some(module.frame(address, lookup))
     }
 }
