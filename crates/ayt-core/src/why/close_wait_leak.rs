@@ -127,8 +127,7 @@ fn path(case: &Case<'_>, cause: &mut Cause, finding: &Finding, fds: &[u32]) {
     cause.shown("thread", Value::Count(detail.thread.tid.into()));
     cause.shown("call", Value::Text(call.to_string()));
     if let Some(frames) = detail.stack.known().filter(|frames| !frames.is_empty()) {
-        let frames: Vec<String> = frames.iter().map(ToString::to_string).collect();
-        cause.shown("called_from", Value::Text(frames.join(" < ")));
+        cause.shown("called_from", Value::Text(words::frames(frames)));
     }
     let thread = cause.graph.node(
         super::Kind::Thread,

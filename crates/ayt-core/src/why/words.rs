@@ -1,7 +1,7 @@
 //! Names and numbers in sentences.
 
 use crate::duration::Ms;
-use crate::facts::{HostFacts, Socket};
+use crate::facts::{Frame, HostFacts, Socket};
 
 /// So many of a list are named, the rest counted.
 pub(super) const SHOWN: usize = 8;
@@ -58,6 +58,14 @@ pub(super) fn count(number: usize, noun: &str) -> String {
 /// "for 14m", "for 2.2s".
 pub(super) fn span(ms: u64) -> String {
     format!("for {}", Ms(ms))
+}
+
+/// "recv+0x19 (libc.so.6) < serve+0x40 (server)", the innermost first.
+pub(super) fn frames(frames: &[Frame]) -> String {
+    const MOST: usize = 6;
+    let shown: Vec<String> = frames.iter().take(MOST).map(ToString::to_string).collect();
+    let more = if frames.len() > MOST { " < …" } else { "" };
+    shown.join(" < ") + more
 }
 
 /// ayt's filters that select one connection of a process.

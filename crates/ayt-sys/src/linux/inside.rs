@@ -17,6 +17,8 @@ use crate::procfs::{self, RawCall};
 
 /// Descriptors of one poll, select or epoll that are read, at most.
 const WATCHES: usize = 16 * 1024;
+/// Threads of a process whose stack is walked, at most: each step up is a read.
+const WALKED: usize = 16;
 /// Bytes of a file of /proc that may be long.
 const LONGEST: u64 = 4 << 20;
 
@@ -39,6 +41,7 @@ pub fn read_inside(pid: u32, most: usize, clocks: &mut Clocks) -> Fact<Threads> 
         epolls: HashMap::new(),
         program: None,
         clocks,
+        walked: 0,
     };
     let seen: Vec<ThreadDetail> = tids.iter().filter_map(|&tid| inside.thread(tid)).collect();
     if seen.is_empty() {
@@ -74,6 +77,8 @@ struct Process<'c> {
     epolls: HashMap<u32, Fact<WaitsOn>>,
     program: Option<Result<Program, Why>>,
     clocks: &'c mut Clocks,
+    /// Threads whose stack was walked.
+    walked: usize,
 }
 
 impl Process<'_> {
@@ -230,6 +235,10 @@ impl Process<'_> {
 
     fn stack(&mut self, raw: &RawCall) -> Fact<Vec<ayt_core::facts::Frame>> {
         let pid = self.pid;
+        if self.walked == WALKED {
+            return Fact::Unknown(Why::NotAsked);
+        }
+        self.walked += 1;
         let program = self.program.get_or_insert_with(|| Program::of(pid));
         match program {
             Ok(program) => {

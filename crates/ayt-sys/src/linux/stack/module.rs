@@ -122,7 +122,9 @@ impl Tables {
 
     /// The function at an address of the file, and where it begins.
     fn symbol(&self, address: u64) -> Option<(u64, String)> {
-        let after = self.symbols.partition_point(|(start, ..)| *start <= address);
+        let after = self
+            .symbols
+            .partition_point(|(start, ..)| *start <= address);
         let (start, length, name) = self.symbols.get(after.checked_sub(1)?)?;
         // A length of 0 is unknown; else what lies behind is another, nameless one.
         let within = *length == 0 || address - start < *length;

@@ -19,7 +19,7 @@ use crate::procfs::RawCall;
 pub(super) struct Unwind {
     unwinder: UnwinderX86_64<Arc<[u8]>>,
     cache: CacheX86_64,
-    known: Vec<u64>,
+    known: Vec<std::ops::Range<u64>>,
 }
 
 impl Unwind {
@@ -55,20 +55,24 @@ impl Unwind {
         let mut frames =
             self.unwinder
                 .iter_frames(raw.counter, registers, &mut self.cache, &mut read_stack);
-        let mut last = raw.counter;
-        if !self.known.iter().any(|_| true) {
-            return Some(last);
+        // Without its tables a function's frame is a guess.
+        let known = |address: u64| self.known.iter().any(|range| range.contains(&address));
+        if !known(raw.counter) {
+            return Some(raw.counter);
         }
         while let Ok(Some(frame)) = frames.next() {
             if let framehop::FrameAddress::ReturnAddress(address) = frame {
-                last = frame.address_for_lookup();
-                found.push((address.get(), last));
+                let lookup = frame.address_for_lookup();
+                found.push((address.get(), lookup));
+                if !known(lookup) {
+                    return Some(lookup);
+                }
             }
             if found.len() == DEEPEST {
                 return None;
             }
         }
-        Some(last)
+        None
     }
 
     /// Reads the module at an address; whether that was new.
@@ -77,13 +81,13 @@ impl Unwind {
             return false;
         };
         let range = module.range();
-        if self.known.contains(&range.start) {
+        if self.known.contains(&range) {
             return false;
         }
-        self.known.push(range.start);
+        self.known.push(range.clone());
         let name = module.name().to_owned();
         let Some(tables) = module.tables() else {
-            return true;
+            return false;
         };
         let sections = ExplicitModuleSectionInfo {
             base_svma: 0,
