@@ -73,6 +73,10 @@ fn cause(case: &Case<'_>, stuck: &Stuck<'_>) -> Cause {
             });
             let why = why.unwrap_or_else(|| "its owner is hidden".to_owned());
             cause.says(format!("What it does instead is unknown ({why})."));
+            cause.remedy(
+                "run `ayt why` as root, or grant CAP_SYS_PTRACE: it names the thread and what \
+                 it waits for",
+            );
         }
     }
     wait_behind(&mut cause, stuck);

@@ -37,13 +37,20 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
                 .max()
                 .copied()
                 .unwrap_or_default();
-            let silent = if group.sockets.len() == 1 {
-                "is silent"
-            } else {
-                "are silent"
+            let each = match group.sockets.len() {
+                1 => "",
+                _ => " on each",
+            };
+            let unreachable = group.sockets.iter().any(|one| {
+                let verdict = case.facts.verdict_of(one);
+                matches!(verdict, Some(Verdict::Dead(End::Unreachable)))
+            });
+            let router = match unreachable {
+                true => "; a router says that it cannot be reached",
+                false => "",
             };
             let mut cause = tell_group(case, &RULE, &group, |what, _| {
-                format!("{what}: asked {asks} times, {silent} (half-open).")
+                format!("{what}: asked {asks} times{each}, it is silent (half-open){router}.")
             });
             undelivered(&mut cause, &group);
             pool(case, &mut cause, &group);
@@ -220,6 +227,7 @@ fn pool(case: &Case<'_>, cause: &mut Cause, group: &Group<'_>) {
              and living ones.",
             match others.len() - living {
                 0 => String::new(),
+                1 => " and 1 was not asked".to_owned(),
                 n => format!(" and {n} were not asked"),
             }
         ));

@@ -26,8 +26,8 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
         .map(|group| {
             let mut cause = tell_group(case, &RULE, &group, |what, them| {
                 format!(
-                    "{what}: asked, its kernel answered with RST. It has rebooted, or it, or a \
-                     box on the way, has forgotten {them}."
+                    "{what}: asked, its kernel answered with RST. It has rebooted, or it or a \
+                     box on the way has forgotten {them}."
                 )
             });
             blocked_on(case, &mut cause, &group);

@@ -73,7 +73,7 @@ fn holders(case: &Case<'_>, cause: &mut Cause, finding: &Finding) {
         });
     }
     if !held.is_empty() {
-        cause.says(format!("Of these ports {}.", words::list(&held)));
+        cause.says(format!("Of these ports {}.", held.join(", ")));
     }
     let Some(first) = finding.connections.first() else {
         return;

@@ -51,7 +51,15 @@ impl Cause {
     #[must_use]
     pub fn sentence(&self) -> String {
         let links = self.links.iter().map(|link| link.says.as_str());
-        links.collect::<Vec<_>>().join(" ")
+        let text = links.collect::<Vec<_>>().join(" ");
+        // A program's name stays as it is.
+        match text.strip_prefix("the ") {
+            Some(rest) => format!("The {rest}"),
+            None => match text.strip_prefix("a program ") {
+                Some(rest) => format!("A program {rest}"),
+                None => text,
+            },
+        }
     }
 
     /// Everything that was measured for it.

@@ -67,7 +67,7 @@ fn a_pool_of_which_the_server_has_gone() -> Done {
                 pool.pid()
             ),
             &format!(
-                "to {} is gone: asked 3 times, are silent (half-open).",
+                "to {} is gone: asked 3 times on each, it is silent (half-open).",
                 hosts.server()
             ),
             "They are the whole pool",

@@ -93,8 +93,12 @@ pub(in crate::why) fn peer_remedy(case: &Case<'_>, pid: u32, socket: &Socket) ->
          timeout in the program does it for good"
     );
     match case.facts.verdict_of(socket) {
+        Some(Verdict::Dead(Cause::PeerReset)) => vec![
+            "the answer has ended the connection: who sits there goes on by itself".to_owned(),
+            prevent,
+        ],
         Some(Verdict::Dead(_)) => vec![
-            format!("`ayt reap {filters} --yes` ends the dead connection and frees the thread"),
+            format!("`ayt reap {filters} --yes` ends what is dead: who sits there goes on"),
             prevent,
         ],
         Some(Verdict::Alive { .. }) => vec![

@@ -89,9 +89,12 @@ impl Teller<'_, '_, '_> {
                 let to = self.cause.graph.descriptor(self.case.facts, &owner, socket);
                 self.edge(&thread, Relation::BlockedIn, &to, call);
                 self.says(format!(
-                    "{who} {}, which is another listener, {}.",
-                    self.sits(detail, call),
-                    socket.local
+                    "{who} {}.",
+                    self.sits_on(
+                        detail,
+                        call,
+                        &format!(" (another listener, {})", socket.local)
+                    )
                 ));
                 self.cause.remedy(
                     "the program must wait for all its listeners at once (poll, epoll), or \
@@ -128,13 +131,16 @@ impl Teller<'_, '_, '_> {
                     name.map(|name| text("target", name)).into_iter().collect(),
                 );
                 self.edge(&thread, Relation::BlockedIn, &to, call);
-                self.says(format!("{who} {}{what}.", self.sits(detail, call)));
+                self.says(format!("{who} {}.", self.sits_on(detail, call, &what)));
                 self.look_inside(pid, tid);
             }
-            Wait::Accepting(call) => self.says(format!(
-                "{who} {} on this very listener and takes none, which is odd.",
-                self.sits(detail, call)
-            )),
+            Wait::Accepting(call) => {
+                self.says(format!(
+                    "{who} {} and takes none, which is odd.",
+                    self.sits_on(detail, call, " (this very listener)")
+                ));
+                self.look_inside(pid, tid);
+            }
             Wait::Events(call, Some(_)) => {
                 self.says(format!(
                     "{who} waits for events in {}, the listener's among them, and takes none: it \
@@ -187,8 +193,14 @@ impl Teller<'_, '_, '_> {
 
     /// "has sat in recvfrom on descriptor 6 for 14m", as far as that is known.
     fn sits(&self, detail: &ThreadDetail, call: &Call) -> String {
-        let fd = call.fd;
-        let on = fd.map_or_else(String::new, |fd| format!(" on descriptor {fd}"));
+        self.sits_on(detail, call, "")
+    }
+
+    /// The same, with what the descriptor is: "read on descriptor 0 (a pipe)".
+    fn sits_on(&self, detail: &ThreadDetail, call: &Call, what: &str) -> String {
+        let on = call
+            .fd
+            .map_or_else(String::new, |fd| format!(" on descriptor {fd}{what}"));
         match self.case.blocked_ms(detail) {
             Some(ms) if ms >= 100 => format!("has sat in {}{on} {}", call.name, words::span(ms)),
             _ => format!("sits in {}{on}", call.name),
@@ -302,15 +314,15 @@ impl Teller<'_, '_, '_> {
     }
 }
 
-/// ", a pipe", ", /var/log/x".
+/// " (a pipe)", " (/var/log/x)".
 fn what_is(name: Option<&str>) -> String {
     let Some(name) = name else {
         return String::new();
     };
     match name.split_once(':') {
-        Some(("pipe", _)) => ", a pipe".to_owned(),
-        Some(("socket", _)) => ", a socket that is no TCP connection".to_owned(),
-        Some(("anon_inode", kind)) => format!(", {}", kind.trim_matches(['[', ']'])),
-        _ => format!(", {name}"),
+        Some(("pipe", _)) => " (a pipe)".to_owned(),
+        Some(("socket", _)) => " (a socket that is no TCP connection)".to_owned(),
+        Some(("anon_inode", kind)) => format!(" ({})", kind.trim_matches(['[', ']'])),
+        _ => format!(" ({name})"),
     }
 }

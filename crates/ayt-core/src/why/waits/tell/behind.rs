@@ -89,6 +89,7 @@ impl Teller<'_, '_, '_> {
             self.edge(thread, Relation::WaitsFor, &to, call);
         }
         let Some(&first) = awaited.first() else {
+            self.look_inside(pid, detail.thread.tid);
             return;
         };
         self.cause.remedy(format!(
