@@ -216,11 +216,10 @@ impl Teller<'_, '_, '_> {
                 self.cause
                     .shown("queued_bytes", Value::Bytes(socket.send_queue.into()));
                 self.cause.explains.push(socket.cookie);
-                let filters = words::filters(self.case.facts, None, socket);
                 self.cause.remedy(format!(
-                    "`ayt reap {filters} --state {} --yes` ends it, if its peer is gone; in the \
-                     program, close without SO_LINGER: the kernel sends the rest by itself",
-                    socket.state
+                    "`ayt reap --connection {},{} --yes` ends it at once; in the program, close \
+                     without SO_LINGER: the kernel sends the rest by itself",
+                    socket.local, socket.remote
                 ));
             }
         }
