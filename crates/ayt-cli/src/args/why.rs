@@ -42,7 +42,7 @@ Examples:
   ayt why :7000
   ayt why nginx --no-probe
   ayt why 10.0.0.1:41800,10.0.3.7:5432 --json | jq .sentence
-  ayt why :7000 --watch && echo well again";
+  ayt why :7000 --watch --interval 10s";
 
 /// Options of `ayt why`.
 #[derive(Debug, Args)]

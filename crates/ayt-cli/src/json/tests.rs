@@ -133,8 +133,14 @@ fn doctor() -> (String, Vec<Value>) {
     })
 }
 
+fn whys() -> (String, Vec<Value>) {
+    let answers = testing::whys();
+    written(|out| answers.iter().for_each(|one| super::answer_why(out, one)))
+}
+
 #[test]
 fn every_row_stands_as_documented() {
+    insta::assert_snapshot!("why", whys().0);
     insta::assert_snapshot!("list", list().0);
     insta::assert_snapshot!("probe", probe().0);
     insta::assert_snapshot!("arm", arm().0);
@@ -184,6 +190,7 @@ fn every_key_is_in_the_page() {
         ("reap", reap()),
         ("doctor", doctor()),
         ("doctor", one_rule),
+        ("why", whys()),
         ("plan", plans()),
         ("plan --list-middleboxes", boxes),
         ("lab", lab()),
@@ -210,7 +217,16 @@ fn the_examples_of_the_page_have_the_keys_of_the_rows() {
         .filter_map(|rest| rest.split("```").next())
         .map(|text| serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}")))
         .collect();
-    let sorts = [list(), probe(), doctor(), arm(), reap(), plans(), lab()];
+    let sorts = [
+        list(),
+        probe(),
+        doctor(),
+        whys(),
+        arm(),
+        reap(),
+        plans(),
+        lab(),
+    ];
     assert_eq!(examples.len(), sorts.len());
     for (example, (_, rows)) in examples.iter().zip(sorts) {
         let mut known = Vec::new();

@@ -1,5 +1,6 @@
 //! Names and numbers in sentences.
 
+use crate::doctor::group::{canonical, is_one_word};
 use crate::duration::Ms;
 use crate::facts::{Frame, HostFacts, Socket};
 
@@ -72,13 +73,16 @@ pub(super) fn frames(frames: &[Frame]) -> String {
 pub(super) fn filters(facts: &HostFacts, pid: Option<u32>, socket: &Socket) -> String {
     let mut filters = String::new();
     if let Some(ns) = facts.namespace(socket.ns).filter(|ns| ns.name != "host") {
-        filters += &format!("--netns {} ", ns.inode);
+        if is_one_word(&ns.name) {
+            filters += &format!("--netns {} ", ns.name);
+        } else {
+            filters += &format!("--netns {} ", ns.inode);
+        }
     }
     if let Some(pid) = pid {
         filters += &format!("--pid {pid} ");
     }
-    let peer = crate::doctor::group::canonical(socket.remote);
-    filters + &format!("--peer {peer}")
+    filters + &format!("--peer {}", canonical(socket.remote))
 }
 
 #[cfg(test)]

@@ -95,12 +95,14 @@ pub fn why(
         interrupted: false,
         undone: 0,
     };
+    let mut notes = Vec::new();
     if let Some(how) = &question.probe {
         let case = Case::new(&answer.facts, &answer.subject, &question.limits, clock);
         let targets = suspects(&case);
         answer.asked = Some(0);
         if !targets.is_empty() {
             let report = probe(&answer.facts, &targets, how, stop, on_progress);
+            notes = left_behind(&report);
             answer.asked = Some(report.answers.iter().filter(|one| one.asks > 0).count());
             answer.interrupted = report.interrupted;
             answer.undone = report.undone;
@@ -108,7 +110,33 @@ pub fn why(
         }
     }
     answer.explanation = explain(&answer.facts, &answer.subject, &question.limits, clock);
+    answer.explanation.notes.extend(notes);
     Ok(answer)
+}
+
+/// What asking by the keepalive engine has left on connections: see `ayt probe`.
+fn left_behind(report: &Report) -> Vec<String> {
+    let answers = report.answers.iter();
+    let pinned = answers.filter(|one| !one.pinned.is_empty()).count();
+    let raised = report
+        .answers
+        .iter()
+        .filter(|one| one.probes_raised > 0)
+        .count();
+    let mut notes = Vec::new();
+    if pinned > 0 {
+        notes.push(format!(
+            "the keepalive idle time of {pinned} of the connections asked followed the sysctl; \
+             it keeps its present value from now on"
+        ));
+    }
+    if raised > 0 {
+        notes.push(format!(
+            "the kernel counts the unanswered asks on {raised} of the connections as unanswered \
+             keepalive probes until the peer is heard"
+        ));
+    }
+    notes
 }
 
 /// The facts, what is asked about in them, and when the look was over. Where

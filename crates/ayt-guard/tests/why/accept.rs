@@ -65,7 +65,8 @@ fn a_read_of_a_ghost_and_the_same_while_its_peer_lives() -> Done {
     );
     only(&dead);
     assert_eq!(shown(&dead, "asks"), "3");
-    assert_eq!(shown(&dead, "verdict"), "dead unanswered");
+    assert_eq!(shown(&dead, "verdict"), "dead");
+    assert_eq!(shown(&dead, "cause"), "unanswered");
     let thread = format!("thread:{pid}/");
     linked(
         &dead,

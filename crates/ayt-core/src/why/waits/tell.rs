@@ -294,9 +294,8 @@ impl Teller<'_, '_, '_> {
             return;
         };
         let asks = self.case.facts.inside.asks.get(&socket.cookie).copied();
-        let cause = verdict.cause_name().unwrap_or_default();
-        let said = format!("{} {cause}", verdict.name());
-        let mut evidence = vec![text("verdict", said.trim_end())];
+        let mut evidence = vec![text("verdict", verdict.name())];
+        evidence.extend(verdict.cause_name().map(|cause| text("cause", cause)));
         if let Some(asks) = asks {
             evidence.push(Evidence {
                 name: "asks",

@@ -10,6 +10,8 @@ use object::{Object as _, ObjectSection as _, ObjectSegment as _, ObjectSymbol a
 
 use crate::procfs::Mapping;
 
+/// A segment may be executed (elf(5)).
+const PF_X: u32 = 1;
 /// A section that is larger is left alone.
 const LARGEST: u64 = 32 << 20;
 /// Symbols of one file, at most.
@@ -87,7 +89,13 @@ impl Tables {
             ElfFile64::parse(&cache).ok()?;
         let segment = elf.segments().find(|segment| {
             let (offset, length) = segment.file_range();
-            (offset..offset.saturating_add(length)).contains(&mapping.offset)
+            // A mapping begins at the page in which its segment does.
+            let page = offset & !0xfff;
+            let executable = match segment.flags() {
+                object::SegmentFlags::Elf { p_flags, .. } => p_flags.0 & PF_X != 0,
+                _ => false,
+            };
+            executable && (page..offset.saturating_add(length)).contains(&mapping.offset)
         })?;
         let (in_file, _) = segment.file_range();
         // Mappings begin at a page; the segment's address lies within its first.
