@@ -4,6 +4,7 @@ use std::io;
 
 use ayt_guard::arm::ArmError;
 use ayt_guard::collect::CollectError;
+use ayt_guard::why::WhyError;
 
 use crate::exit::ExitCode;
 
@@ -13,6 +14,9 @@ pub(crate) enum Failure {
     /// Nothing could be seen.
     #[error(transparent)]
     Collect(#[from] CollectError),
+    /// Nothing could be explained.
+    #[error(transparent)]
+    Why(#[from] WhyError),
     /// Keepalive could not be set at all.
     #[error(transparent)]
     Arm(#[from] ArmError),
@@ -46,8 +50,11 @@ impl Failure {
     /// The exit code that tells it.
     pub(crate) fn exit(&self) -> ExitCode {
         match self {
-            Self::Collect(CollectError::NoNamespace { .. }) => ExitCode::Failure,
-            Self::Collect(_) | Self::NoGround(_) => ExitCode::Partial,
+            Self::Collect(CollectError::NoNamespace { .. })
+            | Self::Why(WhyError::Collect(CollectError::NoNamespace { .. })) => ExitCode::Failure,
+            Self::Collect(_) | Self::Why(WhyError::Collect(_)) | Self::NoGround(_) => {
+                ExitCode::Partial
+            }
             _ => ExitCode::Failure,
         }
     }

@@ -12,6 +12,7 @@
 //! - [`session`]: the `ayt/1` protocol;
 //! - [`end`]: the cause of a connection's end, from an error and facts;
 //! - [`middleboxes`]: how long boxes on the way remember an idle connection;
+//! - [`why`]: one causal paragraph about a port, a process or a connection;
 //! - [`verdict`] and [`cause`]: the words in which all of ayt answers.
 #![forbid(unsafe_code)]
 
@@ -32,3 +33,4 @@ pub mod session;
 pub mod supervise;
 pub mod tcp_state;
 pub mod verdict;
+pub mod why;

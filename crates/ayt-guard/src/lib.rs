@@ -7,6 +7,7 @@ pub mod arm;
 pub mod collect;
 pub mod probe;
 pub mod reap;
+pub mod why;
 
 mod clock;
 mod held;

@@ -9,6 +9,7 @@ mod plan;
 mod probe;
 mod reap;
 mod values;
+mod why;
 
 use std::path::PathBuf;
 
@@ -22,6 +23,7 @@ pub(crate) use list::{ListArgs, SortColumn};
 pub(crate) use plan::PlanArgs;
 pub(crate) use probe::{AskArgs, ProbeArgs};
 pub(crate) use reap::{Named, ReapArgs};
+pub(crate) use why::WhyArgs;
 
 use crate::output::page::Colour;
 
@@ -132,6 +134,9 @@ pub(crate) enum Command {
     /// Say what is wrong and why, and what to do
     #[command(long_about = doctor::HELP)]
     Doctor(DoctorArgs),
+    /// Say in one paragraph why something does not answer
+    #[command(long_about = why::HELP)]
+    Why(WhyArgs),
     /// Set keepalive on live sockets of running processes
     #[command(long_about = arm::HELP)]
     Arm(ArmArgs),

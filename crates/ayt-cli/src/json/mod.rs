@@ -11,6 +11,7 @@ mod plan;
 mod probe;
 mod reap;
 mod string;
+mod why;
 mod writer;
 
 pub(crate) use arm::armed;
@@ -20,6 +21,7 @@ pub(crate) use list::row;
 pub(crate) use plan::{middlebox, plan};
 pub(crate) use probe::answer;
 pub(crate) use reap::reaped;
+pub(crate) use why::answer_why;
 use writer::Json;
 
 #[cfg(test)]

@@ -6,10 +6,11 @@
 
 mod by_process;
 mod finding;
-mod group;
-mod guard;
+pub(crate) mod group;
+pub(crate) mod guard;
 mod limits;
 mod overdue;
+pub(crate) mod queue;
 pub mod rules;
 
 pub use finding::{Connection, Evidence, Finding, Severity, Value};
