@@ -69,6 +69,7 @@ fn every_command_has_a_man_page_that_man_reads() {
             "ayt-plan.1",
             "ayt-probe.1",
             "ayt-reap.1",
+            "ayt-why.1",
             "ayt.1"
         ]
     );
