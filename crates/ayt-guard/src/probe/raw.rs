@@ -63,7 +63,9 @@ impl Raw {
     pub(super) fn take_sights(&mut self, items: &mut [Item<'_>]) {
         let index = &self.items;
         self.sockets.drain(|sight| match sight.packet {
-            Captured::Segment { from, to, segment } => {
+            Captured::Segment {
+                from, to, segment, ..
+            } => {
                 let find = |local, remote| index.get(&FourTuple { local, remote }).copied();
                 let (sender, receiver) = (find(from, to), find(to, from));
                 tell(items, sender, receiver, &sight, &segment);
