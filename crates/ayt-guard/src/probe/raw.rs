@@ -21,7 +21,7 @@ pub(super) struct Raw {
 }
 
 /// The addresses of a connection as its packets have them.
-pub(super) fn four_tuple(socket: &Socket) -> FourTuple {
+pub(crate) fn four_tuple(socket: &Socket) -> FourTuple {
     FourTuple {
         local: on_the_wire(socket.local),
         remote: on_the_wire(socket.remote),

@@ -110,7 +110,7 @@ pub fn build(
     packet.extend(to.port().to_be_bytes());
     packet.extend(segment.seq.to_be_bytes());
     packet.extend(segment.ack.to_be_bytes());
-    packet.extend([(header / 4 << 4) as u8, segment.flags.0]);
+    packet.extend([((header / 4) << 4) as u8, segment.flags.0]);
     packet.extend(segment.window.to_be_bytes());
     packet.extend([0; 4]);
     packet.extend(options);
