@@ -8,6 +8,7 @@ use ayt_core::facts::{
     Sysctls, TcpInfo, Timer, TimerKind, Unit,
 };
 use ayt_core::keepalive::Keepalive;
+use ayt_core::probe::Refusal;
 use ayt_core::tcp_state::TcpState;
 use ayt_core::verdict::{Suspicion, Verdict};
 use ayt_guard::arm::Armed;
@@ -262,6 +263,11 @@ pub(crate) fn answers() -> Vec<(usize, Answer)> {
         answer(8, Verdict::Alive { rtt: None }, None, 0),
     ];
     answers[1].1.pinned = vec!["idle_s"];
+    answers[3].1.choice.passed_over = vec![
+        (Engine::Repair, Why::NoDescriptor),
+        (Engine::Keepalive, Why::NoDescriptor),
+        (Engine::Raw, Refusal::NoRawRight.why()),
+    ];
     answers[4].1.probes_raised = 2;
     answers
 }

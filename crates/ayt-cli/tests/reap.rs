@@ -83,7 +83,8 @@ fn a_dry_run_shows_the_dead_and_leaves_them() {
     assert_eq!(scene.count(TcpState::Established), 2);
 }
 
-/// Clients that no program has accepted yet have no descriptor to ask through.
+/// Clients that no program has accepted yet have no descriptor to ask through, as
+/// the engine named would.
 #[test]
 fn what_could_not_be_asked_is_told_and_is_not_0_though_the_dead_are_gone() {
     if !Need::root() {
@@ -101,7 +102,10 @@ fn what_could_not_be_asked_is_told_and_is_not_0_though_the_dead_are_gone() {
     };
     eventually("two wait to be accepted", PATIENCE, || waiting() == 2);
     scene.cable.cable_pulled().expect("pulling");
-    let line = format!("reap --patience 2s --netns {}", scene.netns());
+    let line = format!(
+        "reap --patience 2s --engine repair --netns {}",
+        scene.netns()
+    );
     let reason = "2 connections could not be asked";
     let would = home.ayt(&line).exits(1);
     assert!(would.stderr.contains(reason), "{would:?}");

@@ -55,8 +55,8 @@ const WRONG: &[(&str, &str)] = &[
     ("probe --rate 0", "0 is not in 1..="),
     ("probe --rate fast", "invalid value 'fast' for '--rate <N>'"),
     (
-        "probe --engine raw",
-        "invalid value 'raw' for '--engine <ENGINE>'",
+        "probe --engine smoke",
+        "invalid value 'smoke' for '--engine <ENGINE>'",
     ),
     ("doctor --only half-opne", "did you mean `half-open`?"),
     (

@@ -94,10 +94,12 @@ fn verdict(verdict: &Verdict) -> (String, anstyle::Style) {
     }
 }
 
-/// `0.06ms`, `12.3ms`, `2.01s`.
+/// `0.004ms`, `0.06ms`, `12.3ms`, `2.01s`.
 fn round_trip(rtt: Duration) -> String {
     let ms = rtt.as_secs_f64() * 1000.0;
-    if ms < 1.0 {
+    if ms < 0.01 {
+        format!("{ms:.3}ms")
+    } else if ms < 1.0 {
         format!("{ms:.2}ms")
     } else if ms < 1000.0 {
         format!("{ms:.1}ms")
@@ -192,7 +194,12 @@ mod tests {
 
     #[test]
     fn round_trips_read_well_at_every_size() {
-        for (micros, text) in [(60, "0.06ms"), (12_340, "12.3ms"), (2_013_000, "2.01s")] {
+        for (micros, text) in [
+            (4, "0.004ms"),
+            (60, "0.06ms"),
+            (12_340, "12.3ms"),
+            (2_013_000, "2.01s"),
+        ] {
             assert_eq!(round_trip(Duration::from_micros(micros)), text);
         }
     }

@@ -18,6 +18,8 @@ use super::run::Item;
 pub(super) struct Raw {
     pub(super) sockets: RawSockets,
     items: FxHashMap<FourTuple, usize>,
+    /// How many of them the filter lets pass.
+    watched: usize,
 }
 
 /// The addresses of a connection as its packets have them.
@@ -33,6 +35,7 @@ impl Raw {
         Ok(Self {
             sockets: RawSockets::open(ns)?,
             items: FxHashMap::default(),
+            watched: 0,
         })
     }
 
@@ -44,7 +47,7 @@ impl Raw {
         items: &[Item<'_>],
         which: &[usize],
     ) -> Result<Vec<usize>, SysError> {
-        let (mut doubles, before) = (Vec::new(), self.items.len());
+        let mut doubles = Vec::new();
         for &at in which {
             match self.items.entry(four_tuple(items[at].ready.socket)) {
                 Entry::Vacant(free) => drop(free.insert(at)),
@@ -52,9 +55,10 @@ impl Raw {
                 Entry::Occupied(_) => doubles.push(at),
             }
         }
-        if self.items.len() > before {
-            let watched: Vec<FourTuple> = self.items.keys().copied().collect();
-            self.sockets.watch(&watched)?;
+        if self.items.len() > self.watched {
+            let all: Vec<FourTuple> = self.items.keys().copied().collect();
+            self.sockets.watch(&all)?;
+            self.watched = all.len();
         }
         Ok(doubles)
     }

@@ -140,10 +140,10 @@ fn the_round_trip_is_that_of_the_packets() {
     };
     // The wire's own record of the same two packets, taken in between.
     let packets = bed.wire.packets_since(mark);
-    let ask = packets
+    let mut ask = packets
         .iter()
         .filter(|one| one.direction == Direction::AtoB);
-    let ask = ask.last().expect("the ask");
+    let ask = ask.next_back().expect("the ask");
     let answer = packets.iter().find(|one| one.direction == Direction::BtoA);
     let inside = answer.expect("the answer").seen - ask.seen;
     assert!(rtt >= inside, "{rtt:?} is less than {inside:?}");

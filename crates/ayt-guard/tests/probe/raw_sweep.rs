@@ -7,6 +7,7 @@ use ayt_guard::probe::{Engine, Numbers, Probe};
 use ayt_testbed::{Need, Side, Veth};
 
 use crate::bed::{Bed, Host, Pair, ask, is_alive, pairs, with};
+use crate::socket::wait_quiet;
 
 fn thousands(number: usize, six: bool) {
     if !Need::root() {
@@ -76,6 +77,11 @@ fn two_at_work(engines: [Engine; 2], alive: bool) {
     let (near, far) = (Host::new(), Host::new());
     let veth = Veth::join(&near.ns, &far.ns).expect("a veth pair");
     let mut pairs = pairs(&near, &far, veth.v4(Side::A), NUMBER);
+    // The kernel tells ages by its tick: what was heard right before the first ask
+    // cannot be told from an answer.
+    for pair in &pairs {
+        wait_quiet(&pair.near, 50);
+    }
     let before: Vec<_> = pairs.iter().map(Pair::near_options).collect();
     let facts = near.look();
     if !alive {

@@ -76,13 +76,11 @@ fn time(message: &libc::msghdr) -> Option<Duration> {
             && header.cmsg_type == libc::SO_TIMESTAMPNS
             && room >= size_of::<libc::cmsghdr>() + size_of::<libc::timespec>()
         {
-            // SAFETY: the length just checked says that a timespec follows the
-            // header; it is read byte by byte, whatever its alignment.
-            let time: libc::timespec = unsafe {
-                libc::CMSG_DATA(next)
-                    .cast::<libc::timespec>()
-                    .read_unaligned()
-            };
+            // SAFETY: `next` is not null; the macro only adds to it.
+            let data = unsafe { libc::CMSG_DATA(next) }.cast::<libc::timespec>();
+            // SAFETY: the length just checked says that a timespec is there; it
+            // is read whatever its alignment.
+            let time: libc::timespec = unsafe { data.read_unaligned() };
             let seconds = u64::try_from(time.tv_sec).ok()?;
             let nanos = u32::try_from(time.tv_nsec).ok()?;
             return Some(Duration::new(seconds, nanos));

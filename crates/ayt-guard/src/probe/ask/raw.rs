@@ -49,6 +49,11 @@ pub(super) fn ask(asking: &mut Asking<'_>, items: &mut [Item<'_>], due: &[usize]
         let Some(post) = asking.posts.get_mut(&ns) else {
             continue;
         };
+        // One filter for all of them; what fails here fails each batch again, and
+        // is told there.
+        if let Ok(raw) = post.open_raw() {
+            let _ = raw.watch(items, &due);
+        }
         for batch in due.chunks(BATCH) {
             if asking.stop.load(Ordering::Relaxed) {
                 return;
