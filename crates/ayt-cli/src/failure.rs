@@ -4,6 +4,7 @@ use std::io;
 
 use ayt_guard::arm::ArmError;
 use ayt_guard::collect::CollectError;
+use ayt_guard::trace::TraceError;
 
 use crate::exit::ExitCode;
 
@@ -16,6 +17,9 @@ pub(crate) enum Failure {
     /// Keepalive could not be set at all.
     #[error(transparent)]
     Arm(#[from] ArmError),
+    /// A connection could not be traced.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
     /// The command line is well formed and still asks for something ayt does
     /// not do.
     #[error("{0}")]
@@ -38,7 +42,8 @@ impl Failure {
     pub(crate) fn exit(&self) -> ExitCode {
         match self {
             Self::Collect(CollectError::NoNamespace { .. }) => ExitCode::Failure,
-            Self::Collect(_) => ExitCode::Partial,
+            Self::Trace(TraceError::NoWay(_)) => ExitCode::Findings,
+            Self::Collect(_) | Self::Trace(_) => ExitCode::Partial,
             _ => ExitCode::Failure,
         }
     }

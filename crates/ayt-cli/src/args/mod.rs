@@ -7,6 +7,7 @@ mod list;
 mod plan;
 mod probe;
 mod reap;
+mod trace;
 mod values;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ pub(crate) use list::{ListArgs, SortColumn};
 pub(crate) use plan::PlanArgs;
 pub(crate) use probe::{AskArgs, ProbeArgs};
 pub(crate) use reap::{Named, ReapArgs};
+pub(crate) use trace::{TraceArgs, Word};
 
 use crate::output::page::Colour;
 
@@ -27,7 +29,7 @@ const LONG_ABOUT: &str = "\
 Finds dead TCP connections on a Linux host, says why they died, and clears them.
 
 ayt asks the peer's kernel on any live connection of any process, with no data \
-sent and the program unaware. `list` and `doctor` only look; `probe` asks; `arm` \
+sent and the program unaware. `list` and `doctor` only look; `probe` and `trace` ask; `arm` \
 and `reap` change what you name; `plan` says which settings to choose.";
 
 const AFTER: &str = "\
@@ -130,6 +132,9 @@ pub(crate) enum Command {
     /// Say what is wrong and why, and what to do
     #[command(long_about = doctor::HELP)]
     Doctor(DoctorArgs),
+    /// Show where a connection's path ends, hop by hop
+    #[command(long_about = trace::HELP)]
+    Trace(TraceArgs),
     /// Set keepalive on live sockets of running processes
     #[command(long_about = arm::HELP)]
     Arm(ArmArgs),

@@ -11,6 +11,7 @@ pub(crate) mod probe;
 pub(crate) mod reap;
 mod sort;
 mod stop;
+pub(crate) mod trace;
 
 use ayt_core::filter::Filter;
 

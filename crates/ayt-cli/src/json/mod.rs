@@ -10,6 +10,7 @@ mod plan;
 mod probe;
 mod reap;
 mod string;
+mod trace;
 mod writer;
 
 pub(crate) use arm::armed;
@@ -18,6 +19,7 @@ pub(crate) use list::row;
 pub(crate) use plan::{middlebox, plan};
 pub(crate) use probe::answer;
 pub(crate) use reap::reaped;
+pub(crate) use trace::traced;
 use writer::Json;
 
 #[cfg(test)]

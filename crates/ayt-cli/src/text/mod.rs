@@ -16,6 +16,7 @@ pub(crate) mod rules;
 pub(crate) mod style;
 pub(crate) mod table;
 mod timeline;
+pub(crate) mod trace;
 pub(crate) mod wrap;
 
 #[cfg(test)]
