@@ -14,6 +14,7 @@ mod runtime;
 mod scan;
 mod settings;
 mod sockopt;
+mod stamps;
 mod witness;
 
 pub use descriptors::Descriptors;
