@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::json;
 use crate::output::Output;
 use crate::output::live::Live;
-use crate::text;
+use crate::text::{self, style};
 
 /// Connections that an error lists.
 const LISTED: usize = 10;
@@ -35,9 +35,9 @@ pub(crate) fn run(args: &TraceArgs, out: &mut Output) -> Result<ExitCode, Failur
         exact: Exact::Never,
         doctor: None,
     })?;
-    let this = find(&facts, &args.connection)?;
+    let this = find(&facts, &args.connection, out)?;
     let other = match args.against {
-        Some(word) => Some(find_other(args, this.cookie.0, word)?),
+        Some(word) => Some(find_other(args, this.cookie.0, word, out)?),
         None => None,
     };
     let stop = Stop::watch();
@@ -111,7 +111,7 @@ fn one(
 }
 
 /// The one connection that is named, of those the filter leaves.
-fn find<'f>(facts: &'f HostFacts, words: &[Word]) -> Result<&'f Socket, Failure> {
+fn find<'f>(facts: &'f HostFacts, words: &[Word], out: &mut Output) -> Result<&'f Socket, Failure> {
     let named = |socket: &Socket| match *words {
         [] => true,
         [word] => is_named(socket, word),
@@ -133,7 +133,7 @@ fn find<'f>(facts: &'f HostFacts, words: &[Word]) -> Result<&'f Socket, Failure>
     match found[..] {
         [only] => Ok(only),
         [] => Err(Failure::Usage(none(facts, words))),
-        _ => Err(Failure::Usage(several(facts, &found))),
+        _ => Err(Failure::Usage(several(facts, &found, out))),
     }
 }
 
@@ -149,7 +149,12 @@ fn is_named(socket: &Socket, word: Word) -> bool {
 }
 
 /// The other one need not match the filter.
-fn find_other(args: &TraceArgs, this: u64, word: Word) -> Result<(HostFacts, Socket), Failure> {
+fn find_other(
+    args: &TraceArgs,
+    this: u64,
+    word: Word,
+    out: &mut Output,
+) -> Result<(HostFacts, Socket), Failure> {
     let facts = collect(&Collect {
         filter: ayt_core::filter::Filter {
             namespaces: args.filter.filter().namespaces,
@@ -158,7 +163,7 @@ fn find_other(args: &TraceArgs, this: u64, word: Word) -> Result<(HostFacts, Soc
         exact: Exact::Never,
         doctor: None,
     })?;
-    let socket = find(&facts, &[word])?.clone();
+    let socket = find(&facts, &[word], out)?.clone();
     if socket.cookie.0 == this {
         return Err(Failure::Usage(
             "--against names the same connection".to_owned(),
@@ -187,17 +192,17 @@ fn none(facts: &HostFacts, words: &[Word]) -> String {
     }
 }
 
-fn several(facts: &HostFacts, found: &[&Socket]) -> String {
-    let mut text = format!(
-        "{} match; name one of them by its cookie:",
-        text::number::of(found.len(), "connection")
-    );
+/// Lists those that match, and says so.
+fn several(facts: &HostFacts, found: &[&Socket], out: &mut Output) -> String {
     for socket in found.iter().take(LISTED) {
-        text.push_str("\n  ");
-        text.push_str(&text::trace::listed(facts, socket));
+        out.note("match", style::QUIET, &text::trace::listed(facts, socket));
     }
     if found.len() > LISTED {
-        text.push_str(&format!("\n  … and {} more", found.len() - LISTED));
+        let more = format!("and {} more", found.len() - LISTED);
+        out.note("match", style::QUIET, &more);
     }
-    text
+    format!(
+        "{} match; name one of them by the cookie it begins with",
+        text::number::of(found.len(), "connection")
+    )
 }

@@ -93,13 +93,18 @@ impl Hop {
         self.asks.saturating_sub(self.answers)
     }
 
-    /// The same in percent, rounded up: only nothing is 0.
+    /// The same in percent: only none is 0, only all are 100.
     #[must_use]
     pub const fn loss_percent(&self) -> u32 {
-        if self.asks == 0 {
-            return 0;
+        match (self.missing(), self.answers) {
+            (0, _) => 0,
+            (_, 0) => 100,
+            (missing, _) => match (missing * 100 + self.asks / 2) / self.asks {
+                0 => 1,
+                100.. => 99,
+                percent => percent,
+            },
         }
-        (self.missing() * 100).div_ceil(self.asks)
     }
 
     /// The shortest, the median and the longest round trip.

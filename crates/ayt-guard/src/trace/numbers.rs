@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ayt_core::facts::Socket;
+use ayt_core::probe::engine::repair_ready_in;
 use ayt_core::probe::segment::Segment;
 use ayt_core::probe::{Exchange, Knock};
 use ayt_core::trace::{Ask, Peer};
@@ -44,6 +45,8 @@ pub(super) enum Row {
         unsent: u32,
         /// Path MTU as the connection knows it, bytes.
         pmtu: Option<u32>,
+        /// Before this the peer would not answer: somebody has just asked.
+        mute: Duration,
     },
     Gone,
 }
@@ -59,6 +62,7 @@ pub(super) fn look(place: &mut Place, socket: &Socket) -> Result<Row, TraceError
                     in_flight: found.send_queue,
                     unsent: found.tcp.and_then(|tcp| tcp.notsent_bytes).unwrap_or(0),
                     pmtu: found.tcp.map(|tcp| tcp.pmtu),
+                    mute: found.tcp.as_ref().map_or(Duration::ZERO, repair_ready_in),
                 }),
                 Ok(_) => Ok(Row::Gone),
                 Err(error) => Err(TraceError::Failed(error.to_string())),
@@ -116,6 +120,11 @@ pub(super) fn learn(
     stop: &AtomicBool,
 ) -> Result<Base, TraceError> {
     let mut dropped = false;
+    if let Row::There { mute, .. } = look(place, socket)?
+        && !mute.is_zero()
+    {
+        std::thread::sleep(mute);
+    }
     for nth in 0..TRIES {
         if nth > 0 {
             if stop.load(Ordering::Relaxed) {
