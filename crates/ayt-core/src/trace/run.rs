@@ -217,9 +217,13 @@ impl Trace {
         };
     }
 
-    /// The connection has gone: what was asked is waited for, nothing more is.
-    pub fn on_gone(&mut self) {
-        self.on_unsent();
+    /// The connection has gone, most likely by the peer's RST: the first round is
+    /// finished, so that the picture is whole, and no other begins.
+    pub const fn on_gone(&mut self) {
+        self.cut_short = true;
+        if self.round > 1 {
+            self.phase = Phase::Rest;
+        }
     }
 
     /// A segment of this side's was seen going out. Returns whether it is an ask.

@@ -269,13 +269,30 @@ fn what_comes_from_the_peer_without_an_acknowledgement_is_no_answer() {
 }
 
 #[test]
-fn a_connection_that_has_gone_is_asked_no_more() {
+fn a_connection_that_has_gone_is_asked_for_one_round_at_most() {
+    let mut world = World::new(5);
+    world.peer.resets = true;
+    world.gone_at = Some(ms(0));
+    let trace = world.run(settings(5));
+    let picture = trace.picture(world.now, true);
+    assert!(matches!(picture.end, End::Reset { hop: 6, .. }));
+    assert_eq!(picture.rounds, 1);
+    assert!(picture.hops.iter().all(|hop| hop.asks == 1));
+    // Later, nothing more at all.
+    let mut world = World::new(5);
+    world.gone_at = Some(ms(1_500));
+    let picture = world.run(settings(5)).picture(world.now, true);
+    assert!(picture.rounds <= 2, "{picture:?}");
+}
+
+#[test]
+fn an_ask_that_cannot_be_sent_is_the_last() {
     let mut trace = Trace::new(ms(0), world::flow(), settings(5), 1);
     let Next::Ask(ask) = trace.next(ms(0)) else {
         panic!();
     };
     trace.on_asked(ms(0), ask, 77);
-    trace.on_gone();
+    trace.on_unsent();
     assert_eq!(trace.next(ms(0)), Next::Wait(ms(1_000)));
     assert_eq!(trace.next(ms(1_000)), Next::Done);
 }

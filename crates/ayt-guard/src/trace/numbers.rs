@@ -82,6 +82,8 @@ pub(super) struct Base {
     pub(super) peer: Peer,
     flow_label: u32,
     pub(super) pmtu: u32,
+    /// It has ended since.
+    pub(super) gone: bool,
 }
 
 impl Base {
@@ -156,15 +158,16 @@ pub(super) fn learn(
         if !exchange.has_learnt() {
             continue;
         }
-        // After all that was seen of it.
-        let Row::There {
-            in_flight,
-            unsent,
-            pmtu,
-            ..
-        } = look(place, socket)?
-        else {
-            return Err(TraceError::Gone);
+        // After all that was seen of it. What showed the numbers went out to the
+        // peer: where that has forgotten the connection, its RST has ended it.
+        let (in_flight, unsent, pmtu, gone) = match look(place, socket)? {
+            Row::There {
+                in_flight,
+                unsent,
+                pmtu,
+                ..
+            } => (in_flight, unsent, pmtu, false),
+            Row::Gone => (0, 0, None, true),
         };
         let (like, _) = exchange.ask(in_flight);
         let latest = Segment {
@@ -175,6 +178,7 @@ pub(super) fn learn(
             like,
             peer: Peer::new(&latest, in_flight.saturating_sub(unsent)),
             flow_label: like.flow_label,
+            gone,
             pmtu: pmtu.filter(|pmtu| *pmtu > 0).unwrap_or(1_500),
         });
     }

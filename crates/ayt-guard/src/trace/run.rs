@@ -68,7 +68,11 @@ pub(super) fn run(
         local: connection.local,
         remote: connection.remote,
     };
-    let trace = Trace::new(clock.now(), flow, how, number(3) as u16);
+    let mut trace = Trace::new(clock.now(), flow, how, number(3) as u16);
+    if base.gone {
+        trace.on_gone();
+    }
+    let gone = base.gone;
     let run = Run {
         socket,
         connection,
@@ -79,7 +83,7 @@ pub(super) fn run(
         trace,
         clock,
         unsent: None,
-        gone: false,
+        gone,
     };
     run.go(stop, on_progress)
 }
@@ -100,13 +104,13 @@ impl Run<'_> {
             match self.trace.next(now) {
                 Next::Ask(ask) => {
                     if !fresh {
-                        self.renew()?;
                         fresh = true;
+                        self.renew()?;
+                        // What it has seen may have changed what is to be done.
+                        continue;
                     }
-                    if !self.gone {
-                        first_ask.get_or_insert(now);
-                        self.ask(ask);
-                    }
+                    first_ask.get_or_insert(now);
+                    self.ask(ask);
                 }
                 Next::Wait(until) => {
                     fresh = false;
@@ -152,6 +156,9 @@ impl Run<'_> {
     /// Brings the numbers up to date: first what was seen, then the socket.
     fn renew(&mut self) -> Result<(), TraceError> {
         self.take();
+        if self.gone {
+            return Ok(());
+        }
         match numbers::look(&mut self.place, self.socket)? {
             Row::There { in_flight, .. } => self.base.renew(&mut self.exchange, in_flight),
             Row::Gone => {

@@ -73,7 +73,6 @@ impl Chain {
     }
 
     fn lay_routes(&self) {
-        let (near4, near6) = (self.near_address(false), self.near_address(true));
         let last = ROUTERS;
         for (at, node) in self.nodes().enumerate() {
             let mut lines = String::new();
@@ -82,16 +81,17 @@ impl Chain {
                 lines += &format!("route add default via {}\n", next.v4(Side::B));
                 lines += &format!("route add default via {}\n", next.v6(Side::B));
             }
-            if at > 1 {
-                let back = &self.links[at - 1];
-                lines += &format!("route add {near4}/32 via {}\n", back.v4(Side::A));
-                lines += &format!("route add {near6}/128 via {}\n", back.v6(Side::A));
+            // To the near host, and to the routers before, of which one may be a NAT.
+            for before in 1..at {
+                let (to, back) = (&self.links[before - 1], &self.links[at - 1]);
+                let (to4, to6) = (to.v4(Side::A), to.v6(Side::A));
+                lines += &format!("route add {to4}/32 via {}\n", back.v4(Side::A));
+                lines += &format!("route add {to6}/128 via {}\n", back.v6(Side::A));
             }
             if !lines.is_empty() {
                 node.ip_batch(&lines).expect("routes");
             }
         }
-        // To the routers' own addresses, for what is translated to one of them.
         let back = &self.links[ROUTERS];
         let lines = format!(
             "route add default via {}\nroute add default via {}\n",

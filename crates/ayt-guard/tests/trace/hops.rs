@@ -114,7 +114,7 @@ fn a_way_back_that_is_another_does_not_deceive() {
     let mut pair = chain.connected(false);
     let back = ayt_testbed::Veth::join(&chain.near.ns, &chain.far.ns).expect("a cable");
     let route = format!(
-        "route add {}/32 via {}",
+        "route replace {}/32 via {}",
         chain.near_address(false),
         back.v4(Side::A)
     );

@@ -54,6 +54,8 @@ pub(super) struct World {
     pub(super) nat: Option<(u8, SocketAddr)>,
     /// Behind this router the MTU, and whether it says so.
     pub(super) mtu_after: Option<(u8, u16, bool)>,
+    /// Then the connection is found gone.
+    pub(super) gone_at: Option<Duration>,
     passed: u32,
     due: BTreeMap<(Duration, u32), Event>,
     count: u32,
@@ -90,6 +92,7 @@ impl World {
             loop_from: None,
             nat: None,
             mtu_after: None,
+            gone_at: None,
             passed: 0,
             due: BTreeMap::new(),
             count: 0,
@@ -113,6 +116,9 @@ impl World {
             }
         }
         loop {
+            if self.gone_at.take_if(|at| *at <= self.now).is_some() {
+                trace.on_gone();
+            }
             match trace.next(self.now) {
                 Next::Ask(ask) => {
                     let seq = ACKED - ask.below;
