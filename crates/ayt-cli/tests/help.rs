@@ -5,10 +5,11 @@ mod common;
 use common::ayt;
 
 /// As `ayt --help` lists them; the test below sees to it.
-const COMMANDS: [&str; 8] = [
+const COMMANDS: [&str; 9] = [
     "list",
     "probe",
     "doctor",
+    "trace",
     "arm",
     "reap",
     "plan",

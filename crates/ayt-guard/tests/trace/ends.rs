@@ -33,19 +33,38 @@ fn swallowed_behind(hop: u8, six: bool, break_it: impl Fn(&Chain)) {
 }
 
 #[test]
-fn a_ghost_is_swallowed_behind_the_last_hop_that_answers() {
+fn a_ghost_that_a_firewall_made_is_swallowed_behind_it() {
     if !needed() {
         return;
     }
     for six in [false, true] {
         swallowed_behind(3, six, |chain| rules(chain.router(3), SILENCE));
-        // Such a route is taken before the hops that are left are looked at.
+    }
+}
+
+/// Such a route is taken before the hops that are left are looked at: the router
+/// that has it says nothing either.
+#[test]
+fn a_ghost_that_a_black_hole_made_is_swallowed_before_it() {
+    if !needed() {
+        return;
+    }
+    for six in [false, true] {
         swallowed_behind(2, six, |chain| {
             let (family, length) = if six { ("-6 ", 128) } else { ("", 32) };
             let far = chain.far_address(six);
             let route = format!("{family}route add blackhole {far}/{length}");
             chain.router(3).ip(&route).expect("a route");
         });
+    }
+}
+
+#[test]
+fn a_ghost_that_a_cut_cable_made_is_swallowed_before_it() {
+    if !needed() {
+        return;
+    }
+    for six in [false, true] {
         swallowed_behind(3, six, |chain| {
             chain.links[3].cable_pulled().expect("pulling");
         });

@@ -150,8 +150,8 @@ fn a_way_back_that_is_another_does_not_deceive() {
     pair.carries_data();
 }
 
-/// What DESIGN asks for: the first picture within two round trips of the farthest
-/// hop. The ratio is printed, and a loose bound is all a test may hold.
+/// The first picture is wanted within two round trips of the farthest
+/// hop; the ratio is printed, no wall clock is asserted.
 #[test]
 fn the_first_picture_is_there_after_a_round_trip() {
     if !needed() {
@@ -223,10 +223,16 @@ fn the_first_picture_is_there_after_a_round_trip() {
     );
     let farthest = report.picture.hops[4].rtts[0];
     let picture = report.first_picture.expect("a picture");
-    println!(
-        "first picture after {picture:?}, the farthest hop's round trip {farthest:?}: {:.2}",
-        picture.as_secs_f64() / farthest.as_secs_f64()
-    );
+    #[expect(
+        clippy::disallowed_macros,
+        reason = "a figure for docs/benchmarks.md, where --nocapture shows it"
+    )]
+    {
+        println!(
+            "first picture after {picture:?}, the farthest hop's round trip {farthest:?}: {:.2}",
+            picture.as_secs_f64() / farthest.as_secs_f64()
+        );
+    }
     assert!(farthest >= ms(50), "{farthest:?}");
     pair.carries_data();
 }

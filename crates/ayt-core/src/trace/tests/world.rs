@@ -174,8 +174,8 @@ impl World {
         loop {
             hop += 1;
             at += 1;
-            if self.loop_from.is_some() && at > self.routers.len() as u8 {
-                at = self.loop_from.unwrap();
+            if let Some(first) = self.loop_from.filter(|_| at > self.routers.len() as u8) {
+                at = first;
             }
             if hop >= self.peer.at && self.loop_from.is_none() {
                 return self.arrive();
