@@ -4,6 +4,7 @@ use std::io;
 
 use ayt_guard::arm::ArmError;
 use ayt_guard::collect::CollectError;
+use ayt_guard::trace::TraceError;
 use ayt_guard::why::WhyError;
 
 use crate::exit::ExitCode;
@@ -20,6 +21,9 @@ pub(crate) enum Failure {
     /// Keepalive could not be set at all.
     #[error(transparent)]
     Arm(#[from] ArmError),
+    /// A connection could not be traced.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
     /// The command line is well formed and still asks for something ayt does
     /// not do.
     #[error("{0}")]
@@ -52,9 +56,11 @@ impl Failure {
         match self {
             Self::Collect(CollectError::NoNamespace { .. })
             | Self::Why(WhyError::Collect(CollectError::NoNamespace { .. })) => ExitCode::Failure,
-            Self::Collect(_) | Self::Why(WhyError::Collect(_)) | Self::NoGround(_) => {
-                ExitCode::Partial
-            }
+            Self::Trace(TraceError::NoWay(_)) => ExitCode::Findings,
+            Self::Collect(_)
+            | Self::Why(WhyError::Collect(_))
+            | Self::Trace(_)
+            | Self::NoGround(_) => ExitCode::Partial,
             _ => ExitCode::Failure,
         }
     }

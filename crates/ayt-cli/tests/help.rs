@@ -5,9 +5,10 @@ mod common;
 use common::ayt;
 
 /// As `ayt --help` lists them; the test below sees to it.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "list",
     "probe",
+    "trace",
     "doctor",
     "why",
     "arm",

@@ -18,6 +18,7 @@ mod scan;
 mod settings;
 mod sockopt;
 mod stack;
+mod stamps;
 mod witness;
 
 pub use clocks::{Clocks, monotonic_now};
