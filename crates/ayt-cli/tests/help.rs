@@ -8,9 +8,9 @@ use common::ayt;
 const COMMANDS: [&str; 11] = [
     "list",
     "probe",
-    "trace",
     "doctor",
     "why",
+    "trace",
     "arm",
     "reap",
     "plan",
