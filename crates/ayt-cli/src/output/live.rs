@@ -58,26 +58,26 @@ impl Live {
         let height = terminal_size::terminal_size().map_or(HEIGHT, |(_, height)| height.0.into());
         let text = fitting(&String::from_utf8_lossy(&text), height.saturating_sub(1));
         let mut stderr = io::stderr().lock();
-        let _ = stderr.write_all(self.back().as_bytes());
+        let _ = stderr.write_all(back(self.lines).as_bytes());
         let _ = stderr.write_all(text.as_bytes());
         let _ = stderr.flush();
         self.lines = text.matches('\n').count();
-    }
-
-    /// To where the drawing began, all behind wiped.
-    fn back(&self) -> String {
-        match self.lines {
-            0 => "\r\x1b[J".to_owned(),
-            lines => format!("\r\x1b[{lines}A\x1b[J"),
-        }
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
         if self.lines > 0 {
-            let _ = write!(io::stderr(), "{}", self.back());
+            let _ = write!(io::stderr(), "{}", back(self.lines));
         }
+    }
+}
+
+/// To where a drawing of so many lines began, all behind wiped.
+fn back(lines: usize) -> String {
+    match lines {
+        0 => "\r\x1b[J".to_owned(),
+        lines => format!("\r\x1b[{lines}A\x1b[J"),
     }
 }
 
@@ -110,13 +110,7 @@ mod tests {
 
     #[test]
     fn it_goes_back_to_where_it_began() {
-        let live = |lines| Live {
-            page: None,
-            due: now(),
-            settled: false,
-            lines,
-        };
-        assert_eq!(live(0).back(), "\r\x1b[J");
-        assert_eq!(live(3).back(), "\r\x1b[3A\x1b[J");
+        assert_eq!(back(0), "\r\x1b[J");
+        assert_eq!(back(3), "\r\x1b[3A\x1b[J");
     }
 }

@@ -112,3 +112,6 @@ pub(crate) fn listed(facts: &HostFacts, socket: &Socket) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;
