@@ -25,7 +25,7 @@ What to explain:
   :7000              whoever listens there; else whoever uses the port
   7000               the same, or the process with this number
   nginx              processes of this command that belong together
-  10.0.3.7:51144     connections with this at either end; a listener there
+  10.0.3.7:51144     connections with this at either end, a listener
   LOCAL,REMOTE       one connection, by both ends (also LOCAL-REMOTE)
 port:, pid:, command: and cookie: say which it is. What could be several things \
 is an error that lists them.";
