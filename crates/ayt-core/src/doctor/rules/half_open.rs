@@ -187,8 +187,8 @@ fn remedy(kind: Kind, filters: &str) -> String {
     match kind {
         Kind::Dead(Cause::PeerReset) => format!("{arm}; nothing is left to end"),
         Kind::Dead(_) => format!(
-            "`ayt trace {filters}` shows where the path ends; `ayt reap {filters} --yes` asks \
-             again and ends the dead; {arm}"
+            "`ayt reap {filters} --yes` asks again and ends the dead; {arm}; before that, `ayt \
+             trace {filters}` shows where the path ends"
         ),
         Kind::Unreachable | Kind::Silent | Kind::Overdue => format!(
             "`ayt probe {filters}` asks again; `ayt trace {filters}` shows where the path ends"
