@@ -66,7 +66,7 @@ pub(crate) struct WhyArgs {
     /// Silence, or a stop, that counts (2s)
     #[arg(long, value_name = "TIME", value_parser = values::duration, help_heading = "Limits")]
     idle_after: Option<Duration>,
-    /// Between two looks at an accept queue (200ms)
+    /// Between two looks at an accept queue (150ms)
     #[arg(
         long,
         value_name = "TIME",

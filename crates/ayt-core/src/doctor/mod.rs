@@ -17,7 +17,7 @@ pub use finding::{Connection, Evidence, Finding, Severity, Value};
 pub use limits::Limits;
 
 use crate::fact::Partial;
-use crate::facts::HostFacts;
+use crate::facts::{HostFacts, NsId};
 
 /// A diagnosis rule.
 #[derive(Debug)]
@@ -33,6 +33,17 @@ pub struct Rule {
     pub remedy: &'static str,
     /// Looks at the facts.
     pub check: fn(&HostFacts, &Limits) -> Outcome,
+}
+
+/// The command that explains a subject of a namespace: "`ayt why :80`".
+pub(crate) fn why_command(facts: &HostFacts, ns: NsId, subject: &str) -> String {
+    match facts.namespace(ns).filter(|ns| ns.name != "host") {
+        Some(ns) if group::is_one_word(&ns.name) => {
+            format!("`ayt why {subject} --netns {}`", ns.name)
+        }
+        Some(ns) => format!("`ayt why {subject} --netns {}`", ns.inode),
+        None => format!("`ayt why {subject}`"),
+    }
 }
 
 /// What a rule saw.

@@ -38,7 +38,7 @@ pub struct Question {
 impl Question {
     /// The time between two looks: long enough for a program that serves clients
     /// one after another to take some, short enough to answer at once.
-    pub const APART: Duration = Duration::from_millis(200);
+    pub const APART: Duration = Duration::from_millis(150);
 }
 
 /// The answer, and what it rests on.

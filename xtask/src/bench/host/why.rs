@@ -38,7 +38,7 @@ pub(super) fn run(tools: &Tools, crowd: &Crowd) -> Found {
     let blocked = "the same, and the server does not accept".to_owned();
     let cause = "accept-stuck";
     bars.push(measure(tools, crowd, &stuck, blocked, cause, &mut section)?);
-    section.note("The second look comes 200 ms after the first: these are in the time.");
+    section.note("The second look comes 150 ms after the first: these are in the time.");
     Ok((section, bars))
 }
 

@@ -8,6 +8,7 @@ mod threads;
 use rustc_hash::FxHashSet;
 
 use crate::doctor::queue::{Queues, Stuck, still_waits};
+use crate::doctor::why_command;
 use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
 use crate::duration::Ms;
 use crate::fact::Partial;
@@ -139,10 +140,13 @@ fn finding(
             .owners
             .retain(|one| one.inode != owner.inode || *one == owner);
     }
-    match &culprit.remedy {
-        Some(remedy) => finding.remedy(remedy.clone()),
-        None => finding,
-    }
+    let remedy = culprit.remedy.as_ref().unwrap_or(&finding.remedy);
+    let whole = listener.map_or_else(String::new, |one| {
+        let why = why_command(facts, one.ns, &format!(":{}", one.local.port()));
+        format!("; {why} tells the whole chain")
+    });
+    let remedy = format!("{remedy}{whole}");
+    finding.remedy(remedy)
 }
 
 fn severity(limits: &Limits, oldest: Ms, culprit: &Culprit<'_>) -> Severity {

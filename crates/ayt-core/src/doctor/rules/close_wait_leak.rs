@@ -52,9 +52,17 @@ fn finding(leaked: &Overdue<'_, '_>) -> Finding {
         group.place(),
         Ms(leaked.oldest)
     );
-    leaked
+    let finding = leaked
         .finding(&RULE, Severity::Critical, summary)
-        .evidence("unread_bytes", Value::Bytes(unread))
+        .evidence("unread_bytes", Value::Bytes(unread));
+    let Some(owner) = finding.owners.first() else {
+        return finding;
+    };
+    let why = format!(
+        "`ayt why pid:{}` tells what its threads do instead",
+        owner.pid
+    );
+    finding.remedy(format!("{}; {why}", RULE.remedy))
 }
 
 #[cfg(test)]
