@@ -52,7 +52,7 @@ fn it_listens_on_another_address() -> Done {
     let server = Fixture::start(&here, ["serve", "--bind", "127.0.0.1:7000"])?;
     let other = Fixture::start(&here, ["serve", "--bind", "0.0.0.0:7001"])?;
     // The address is this host's: some connection has it.
-    let outside = std::net::SocketAddr::new(link.v4(Side::A).into(), other.port());
+    let outside = std::net::SocketAddr::new(link.v4(Side::A), other.port());
     let _client = connect(&far, outside);
     let answer = because(
         &here,
