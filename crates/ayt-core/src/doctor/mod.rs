@@ -37,13 +37,12 @@ pub struct Rule {
 
 /// The command that explains a subject of a namespace: "`ayt why :80`".
 pub(crate) fn why_command(facts: &HostFacts, ns: NsId, subject: &str) -> String {
-    match facts.namespace(ns).filter(|ns| ns.name != "host") {
-        Some(ns) if group::is_one_word(&ns.name) => {
-            format!("`ayt why {subject} --netns {}`", ns.name)
-        }
-        Some(ns) => format!("`ayt why {subject} --netns {}`", ns.inode),
-        None => format!("`ayt why {subject}`"),
-    }
+    let netns = match facts.namespace(ns).filter(|ns| ns.name != "host") {
+        Some(ns) if group::is_one_word(&ns.name) => ns.name.clone(),
+        Some(ns) => ns.inode.to_string(),
+        None => return format!("`ayt why {subject}`"),
+    };
+    format!("`ayt why {subject} --netns {netns}`")
 }
 
 /// What a rule saw.

@@ -52,7 +52,7 @@ pub enum WaitsOn {
     /// The call says no more than its name.
     Nothing,
     /// It works on one descriptor; what that is where it is no TCP socket: the
-    /// target of `/proc/PID/fd/FD` ("pipe:[4711]"), none where it has been given
+    /// target of `/proc/PID/fd/FD` (`pipe:[4711]`), none where it has been given
     /// up already, as in close.
     Descriptor(Option<String>),
     /// It waits for one of these (poll, select, epoll).

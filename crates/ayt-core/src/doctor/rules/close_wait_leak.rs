@@ -58,10 +58,8 @@ fn finding(leaked: &Overdue<'_, '_>) -> Finding {
     let Some(owner) = finding.owners.first() else {
         return finding;
     };
-    let why = format!(
-        "`ayt why pid:{}` tells what its threads do instead",
-        owner.pid
-    );
+    let pid = owner.pid;
+    let why = format!("`ayt why pid:{pid}` tells what its threads do instead");
     finding.remedy(format!("{}; {why}", RULE.remedy))
 }
 

@@ -216,10 +216,10 @@ impl Teller<'_, '_, '_> {
                 self.cause
                     .shown("queued_bytes", Value::Bytes(socket.send_queue.into()));
                 self.cause.explains.push(socket.cookie);
+                let (local, remote) = (socket.local, socket.remote);
                 self.cause.remedy(format!(
-                    "`ayt reap --connection {},{} --yes` ends it at once; in the program, close \
-                     without SO_LINGER: the kernel sends the rest by itself",
-                    socket.local, socket.remote
+                    "`ayt reap --connection {local},{remote} --yes` ends it at once; in the \
+                     program, close without SO_LINGER: the kernel sends the rest by itself"
                 ));
             }
         }
