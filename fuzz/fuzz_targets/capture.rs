@@ -1,5 +1,5 @@
 //! What a packet socket shows: segments and ICMP errors, and what the raw engine
-//! makes of them. A packet that reads as a segment without data is built again and
+//! and the path autopsy make of them. A packet that reads as a segment without data is built again and
 //! must read the same.
 #![no_main]
 
@@ -7,18 +7,26 @@ use std::time::Duration;
 
 use ayt_core::probe::segment::Flags;
 use ayt_core::probe::{Exchange, Reply};
-use ayt_sys::wire::capture::{Captured, read};
+use ayt_core::trace::{Flow, Next, Peer, Said, Settings, Trace, What};
+use ayt_sys::wire::capture::{Captured, IcmpError, IcmpKind, read};
 use ayt_sys::wire::packet::FourTuple;
 use ayt_sys::wire::segment::{Carriage, LONGEST, build};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let Some(captured) = read(data) else { return };
-    let (from, to, segment) = match captured {
-        Captured::Segment { from, to, segment } => (from, to, segment),
+    let (from, to, segment, hops_left) = match captured {
+        Captured::Segment {
+            from,
+            to,
+            segment,
+            hops_left,
+        } => (from, to, segment, hops_left),
         Captured::Error(error) => {
             let FourTuple { local, remote } = error.connection;
             assert_eq!(local.is_ipv4(), remote.is_ipv4());
+            assert!(error.labels.as_slice().iter().all(|label| *label < 1 << 20));
+            say(&error);
             return;
         }
     };
@@ -37,10 +45,26 @@ fuzz_target!(|data: &[u8]| {
                 from,
                 to,
                 segment: empty,
+                hops_left: Carriage::default().hops,
             };
             assert_eq!(again, Some(same));
         }
     }
+    let now = Duration::from_secs(1);
+    let flow = Flow {
+        local: to,
+        remote: from,
+    };
+    let mut trace = Trace::new(now, flow, Settings::default(), 1);
+    let mut peer = Peer::new(&segment, segment.payload);
+    peer.on_sent(&segment);
+    trace.on_heard(now, now, peer.on_received(&segment), hops_left);
+    if let Next::Ask(ask) = trace.next(now) {
+        trace.on_asked(now, ask, segment.seq);
+        trace.on_seen(now, segment.seq);
+        trace.on_heard(now, now, peer.on_received(&segment), hops_left);
+    }
+    assert!(trace.picture(now, true).hops.len() <= 30);
     let mut exchange = Exchange::new(u128::from(segment.seq) << 64 | u128::from(segment.ack));
     exchange.on_sent(Duration::ZERO, &segment);
     let (ask, _) = exchange.ask(segment.payload.min(1 << 30));
@@ -50,3 +74,33 @@ fuzz_target!(|data: &[u8]| {
         assert_eq!(reply, Reply::None);
     }
 });
+
+/// An error about an ask of the connection it quotes is that ask's.
+fn say(error: &IcmpError) {
+    let now = Duration::from_secs(1);
+    let flow = Flow {
+        local: error.connection.local,
+        remote: error.connection.remote,
+    };
+    let said = Said {
+        from: error.from,
+        what: match error.kind {
+            IcmpKind::TimeExceeded => What::TimeExceeded,
+            IcmpKind::Unreachable { code } => What::Unreachable(code),
+            IcmpKind::TooBig { mtu } => What::TooBig(mtu),
+        },
+        flow,
+        seq: error.seq,
+        id: error.id,
+        hops_left: error.hops_left,
+        labels: error.labels.as_slice().to_vec(),
+    };
+    let mut trace = Trace::new(now, flow, Settings::default(), error.id);
+    assert!(!trace.on_said(now, &said), "nothing was asked yet");
+    if let Next::Ask(ask) = trace.next(now) {
+        trace.on_asked(now, ask, error.seq);
+        assert!(trace.on_said(now, &said));
+        assert!(!trace.on_said(now, &said), "once is enough");
+    }
+    assert!(trace.picture(now, true).hops.len() <= 30);
+}

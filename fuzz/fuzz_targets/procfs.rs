@@ -19,6 +19,10 @@ fuzz_target!(|data: &[u8]| {
     let _ = procfs::call(&text);
     let _ = procfs::counters(&text);
     let _ = procfs::socket_counts(&text);
+    let _ = (procfs::raw_call(&text), procfs::last_ran(&text));
+    let _ = (procfs::epoll(&text, 16), procfs::mappings(&text));
+    let _ = (procfs::poll_set(data), procfs::mutex_holder(data));
+    let _ = procfs::select_set(data, 1024, 1);
     let unit = procfs::unit(&text);
     assert!(unit.container.is_none_or(|id| id.len() == 12));
 });

@@ -4,6 +4,8 @@ use std::io;
 
 use ayt_guard::arm::ArmError;
 use ayt_guard::collect::CollectError;
+use ayt_guard::trace::TraceError;
+use ayt_guard::why::WhyError;
 
 use crate::exit::ExitCode;
 
@@ -13,9 +15,15 @@ pub(crate) enum Failure {
     /// Nothing could be seen.
     #[error(transparent)]
     Collect(#[from] CollectError),
+    /// Nothing could be explained.
+    #[error(transparent)]
+    Why(#[from] WhyError),
     /// Keepalive could not be set at all.
     #[error(transparent)]
     Arm(#[from] ArmError),
+    /// A connection could not be traced.
+    #[error(transparent)]
+    Trace(#[from] TraceError),
     /// The command line is well formed and still asks for something ayt does
     /// not do.
     #[error("{0}")]
@@ -46,8 +54,13 @@ impl Failure {
     /// The exit code that tells it.
     pub(crate) fn exit(&self) -> ExitCode {
         match self {
-            Self::Collect(CollectError::NoNamespace { .. }) => ExitCode::Failure,
-            Self::Collect(_) | Self::NoGround(_) => ExitCode::Partial,
+            Self::Collect(CollectError::NoNamespace { .. })
+            | Self::Why(WhyError::Collect(CollectError::NoNamespace { .. })) => ExitCode::Failure,
+            Self::Trace(TraceError::NoWay(_)) => ExitCode::Findings,
+            Self::Collect(_)
+            | Self::Why(WhyError::Collect(_))
+            | Self::Trace(_)
+            | Self::NoGround(_) => ExitCode::Partial,
             _ => ExitCode::Failure,
         }
     }

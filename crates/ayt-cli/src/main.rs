@@ -40,6 +40,8 @@ fn run(command: &Command, out: &mut Output) -> Result<ExitCode, Failure> {
         Command::List(args) => commands::list::run(args, out),
         Command::Probe(args) => commands::probe::run(args, out),
         Command::Doctor(args) => commands::doctor::run(args, out),
+        Command::Why(args) => commands::why::run(args, out),
+        Command::Trace(args) => commands::trace::run(args, out),
         Command::Arm(args) => commands::arm::run(args, out),
         Command::Reap(args) => commands::reap::run(args, out),
         Command::Plan(args) => commands::plan::run(args, out),

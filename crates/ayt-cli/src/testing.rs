@@ -303,6 +303,38 @@ pub(crate) fn armed() -> Vec<(usize, Armed)> {
     ]
 }
 
+/// Why redis (pid 812) of [`host`] does not answer: two answers, a pool of which one
+/// connection is dead, with an evil program beside it; and nothing wrong.
+pub(crate) fn whys() -> Vec<ayt_guard::why::Answer> {
+    use ayt_core::why::{Scope, explain, limits, subject};
+    let answer = |dead: bool, wanted: &str| {
+        let mut parts = parts();
+        if dead {
+            let verdict = Verdict::Dead(ayt_core::cause::Cause::Unanswered);
+            parts.verdicts.insert(Cookie(0x1002), verdict);
+            parts.inside.asks.insert(Cookie(0x1002), 3);
+        }
+        let facts = HostFacts::new(parts);
+        let scope = Scope {
+            here: vec![NsId(0)],
+            only: false,
+        };
+        let wanted = wanted.parse().expect("a subject");
+        let exists = |pid| facts.processes.contains_key(&pid);
+        let subject = subject::resolve(&facts, &wanted, &scope, &exists).expect("a subject");
+        let explanation = explain(&facts, &subject, &limits(), Duration::ZERO);
+        ayt_guard::why::Answer {
+            explanation,
+            facts,
+            subject,
+            asked: dead.then_some(1),
+            interrupted: false,
+            undone: 0,
+        }
+    };
+    vec![answer(true, "pid:812"), answer(false, "pid:2044")]
+}
+
 /// One outcome of every kind, for the sockets 1 to 5 of [`host`].
 pub(crate) fn reaped() -> Vec<Reaped> {
     let facts = host();

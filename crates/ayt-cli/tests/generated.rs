@@ -16,6 +16,7 @@ fn completions_name_every_command_and_the_shell_takes_them() {
             "list",
             "probe",
             "doctor",
+            "trace",
             "arm",
             "reap",
             "plan",
@@ -69,6 +70,8 @@ fn every_command_has_a_man_page_that_man_reads() {
             "ayt-plan.1",
             "ayt-probe.1",
             "ayt-reap.1",
+            "ayt-trace.1",
+            "ayt-why.1",
             "ayt.1"
         ]
     );

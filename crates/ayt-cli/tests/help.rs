@@ -5,10 +5,12 @@ mod common;
 use common::ayt;
 
 /// As `ayt --help` lists them; the test below sees to it.
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 11] = [
     "list",
     "probe",
     "doctor",
+    "why",
+    "trace",
     "arm",
     "reap",
     "plan",

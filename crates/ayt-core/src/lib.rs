@@ -7,11 +7,13 @@
 //! - [`plan`]: from a time to find a death in, to settings and what follows from them;
 //! - [`probe`]: asking a connection's peer whether it is there, as a state
 //!   machine without I/O;
+//! - [`trace`]: where a connection's path ends, hop by hop;
 //! - [`detectors`]: is a peer still there, judged from when bytes came;
 //! - [`supervise`]: the same for a million sessions;
 //! - [`session`]: the `ayt/1` protocol;
 //! - [`end`]: the cause of a connection's end, from an error and facts;
 //! - [`middleboxes`]: how long boxes on the way remember an idle connection;
+//! - [`why`]: one causal paragraph about a port, a process or a connection;
 //! - [`verdict`] and [`cause`]: the words in which all of ayt answers.
 #![forbid(unsafe_code)]
 
@@ -31,4 +33,6 @@ pub mod probe;
 pub mod session;
 pub mod supervise;
 pub mod tcp_state;
+pub mod trace;
 pub mod verdict;
+pub mod why;

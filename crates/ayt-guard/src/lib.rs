@@ -1,4 +1,4 @@
-//! The host's watch: collects facts, runs the rules, probes, arms, reaps.
+//! The host's watch: collects facts, runs the rules, probes, traces, arms, reaps.
 //!
 //! The crate drives: it reads the clock and the kernel through `ayt-sys`, and
 //! leaves every decision to `ayt-core`.
@@ -7,6 +7,8 @@ pub mod arm;
 pub mod collect;
 pub mod probe;
 pub mod reap;
+pub mod trace;
+pub mod why;
 
 mod clock;
 mod held;

@@ -27,9 +27,10 @@ mod os;
 
 pub use error::{NoSocket, SysError};
 pub use os::{
-    Descriptors, DiagSocket, Hold, Netns, RawSockets, Witness, boot_id, clock_ticks_per_second,
-    have_net_admin, have_net_raw, prepare_runtime_dir, process_start, read_counters, read_process,
-    read_socket_counts, read_sysctls, read_threads, runtime_dir, scan_proc,
+    Clocks, Descriptors, DiagSocket, Hold, Netns, RawSockets, Witness, boot_id,
+    clock_ticks_per_second, have_net_admin, have_net_raw, monotonic_now, prepare_runtime_dir,
+    process_start, read_children, read_counters, read_inside, read_process, read_socket_counts,
+    read_sysctls, read_threads, runtime_dir, scan_proc,
 };
 pub use os::{lab, own};
 

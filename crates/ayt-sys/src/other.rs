@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ayt_core::fact::{Fact, Why};
-use ayt_core::facts::{Cookie, Counters, Owner, Process, Sysctls, TcpInfo, Thread};
+use ayt_core::facts::{Cookie, Counters, Owner, Process, Sysctls, TcpInfo, Thread, Threads};
 use ayt_core::keepalive::Keepalive;
 use ayt_core::probe::segment::Segment;
 use ayt_core::tcp_state::TcpState;
@@ -38,6 +38,9 @@ pub enum Witness {}
 /// No packet sockets here.
 #[derive(Debug)]
 pub enum RawSockets {}
+/// No clocks of a scheduler here.
+#[derive(Debug, Default)]
+pub struct Clocks(());
 
 /// Gives no duplicates.
 #[derive(Debug, Default)]
@@ -251,6 +254,24 @@ pub fn process_start(_pid: u32) -> Option<u64> {
 #[must_use]
 pub fn read_threads(_pid: u32) -> Fact<Vec<Thread>> {
     Fact::Unknown(WHY)
+}
+
+/// Needs Linux.
+#[must_use]
+pub fn read_inside(_pid: u32, _most: usize, _clocks: &mut Clocks) -> Fact<Threads> {
+    Fact::Unknown(WHY)
+}
+
+/// Needs Linux: no child can be seen.
+#[must_use]
+pub fn read_children(_pid: u32) -> Vec<u32> {
+    Vec::new()
+}
+
+/// Needs Linux: nothing is asked of its clock here.
+#[must_use]
+pub fn monotonic_now() -> std::time::Duration {
+    std::time::Duration::ZERO
 }
 
 /// Needs Linux: no setting is known.

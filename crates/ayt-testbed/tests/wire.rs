@@ -176,7 +176,9 @@ fn a_cut_makes_silence_also_for_what_is_under_way() -> Done {
     pair.wire.cut();
     let after = pair.wire.mark();
     let again = with_data(Direction::BtoA);
-    let _ = pair.wire.wait_for("it is sent again", after, PATIENCE, again);
+    let _ = pair
+        .wire
+        .wait_for("it is sent again", after, PATIENCE, again);
     let read = (&accepted).read(&mut [0; 4]);
     assert_eq!(
         read.expect_err("silence").kind(),

@@ -8,7 +8,9 @@ mod list;
 mod plan;
 mod probe;
 mod reap;
+mod trace;
 mod values;
+mod why;
 
 use std::path::PathBuf;
 
@@ -22,6 +24,8 @@ pub(crate) use list::{ListArgs, SortColumn};
 pub(crate) use plan::PlanArgs;
 pub(crate) use probe::{AskArgs, ProbeArgs};
 pub(crate) use reap::{Named, ReapArgs};
+pub(crate) use trace::{TraceArgs, Word};
+pub(crate) use why::WhyArgs;
 
 use crate::output::page::Colour;
 
@@ -29,7 +33,7 @@ const LONG_ABOUT: &str = "\
 Finds dead TCP connections on a Linux host, says why they died, and clears them.
 
 ayt asks the peer's kernel on any live connection of any process, with no data \
-sent and the program unaware. `list` and `doctor` only look; `probe` asks; `arm` \
+sent and the program unaware. `list` and `doctor` only look; `probe` and `trace` ask; `arm` \
 and `reap` change what you name; `plan` says which settings to choose.";
 
 const AFTER: &str = "\
@@ -132,6 +136,12 @@ pub(crate) enum Command {
     /// Say what is wrong and why, and what to do
     #[command(long_about = doctor::HELP)]
     Doctor(DoctorArgs),
+    /// Say in one paragraph why something does not answer
+    #[command(long_about = why::HELP)]
+    Why(WhyArgs),
+    /// Show where a connection's path ends, hop by hop
+    #[command(long_about = trace::HELP)]
+    Trace(TraceArgs),
     /// Set keepalive on live sockets of running processes
     #[command(long_about = arm::HELP)]
     Arm(ArmArgs),

@@ -83,6 +83,7 @@ fn every_command_that_a_rule_can_tell_parses() {
     let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ayt-core/src/doctor");
     let mut texts = Vec::new();
     sources(&rules, &mut texts);
+    sources(&rules.join("../why"), &mut texts);
     let filters = "--netns blue --pid 812 --local :22";
     let mut told = 0;
     for line in texts.iter().flat_map(|text| commands(text)) {
@@ -92,6 +93,11 @@ fn every_command_that_a_rule_can_tell_parses() {
             ("{}", filters),
             ("{heir_pid}", "913"),
             ("{pid}", "812"),
+            ("{first}", "813"),
+            ("{subject}", ":80"),
+            ("{netns}", "blue"),
+            ("{local}", "10.0.0.1:80"),
+            ("{remote}", "10.0.0.7:51144"),
             ("{peer}", "10.0.0.7"),
             ("{over}", "1m"),
             ("{idle_s}", "60"),

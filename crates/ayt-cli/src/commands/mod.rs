@@ -12,6 +12,8 @@ pub(crate) mod probe;
 pub(crate) mod reap;
 mod sort;
 mod stop;
+pub(crate) mod trace;
+pub(crate) mod why;
 
 use ayt_core::filter::Filter;
 

@@ -74,7 +74,7 @@ impl Json<'_> {
         self.key("remedy").string(&finding.remedy);
     }
 
-    fn value(&mut self, value: &Value) {
+    pub(super) fn value(&mut self, value: &Value) {
         match value {
             Value::Count(number) | Value::Bytes(number) | Value::Millis(number) => {
                 self.number(*number);

@@ -11,6 +11,8 @@ mod plan;
 mod probe;
 mod reap;
 mod string;
+mod trace;
+mod why;
 mod writer;
 
 pub(crate) use arm::armed;
@@ -20,6 +22,8 @@ pub(crate) use list::row;
 pub(crate) use plan::{middlebox, plan};
 pub(crate) use probe::answer;
 pub(crate) use reap::reaped;
+pub(crate) use trace::traced;
+pub(crate) use why::answer_why;
 use writer::Json;
 
 #[cfg(test)]

@@ -133,8 +133,14 @@ fn doctor() -> (String, Vec<Value>) {
     })
 }
 
+fn whys() -> (String, Vec<Value>) {
+    let answers = testing::whys();
+    written(|out| answers.iter().for_each(|one| super::answer_why(out, one)))
+}
+
 #[test]
 fn every_row_stands_as_documented() {
+    insta::assert_snapshot!("why", whys().0);
     insta::assert_snapshot!("list", list().0);
     insta::assert_snapshot!("probe", probe().0);
     insta::assert_snapshot!("arm", arm().0);
@@ -191,6 +197,7 @@ fn every_key_is_in_the_page() {
         ("reap", reap()),
         ("doctor", doctor()),
         ("doctor", one_rule),
+        ("why", whys()),
         ("plan", plans()),
         ("plan --list-middleboxes", boxes),
         ("lab", lab()),
@@ -222,6 +229,7 @@ fn the_examples_of_the_page_have_the_keys_of_the_rows() {
         list(),
         probe(),
         doctor(),
+        whys(),
         arm(),
         reap(),
         plans(),

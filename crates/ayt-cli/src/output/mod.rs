@@ -2,6 +2,7 @@
 //! [`Output::print`], so that a reader who leaves early (`ayt list | head`) ends
 //! the printing and nothing else.
 
+pub(crate) mod live;
 pub(crate) mod page;
 pub(crate) mod progress;
 

@@ -28,7 +28,7 @@ pub(crate) struct Looked {
 /// This many connections and owners of a finding are shown.
 const SHOWN: usize = 5;
 /// Where the text of a labelled line begins.
-const INDENT: usize = 11;
+pub(super) const INDENT: usize = 11;
 
 /// Writes the report.
 pub(crate) fn write<W: Write>(
@@ -90,7 +90,7 @@ fn write_finding<W: Write>(
     indented(out, page, "do", &finding.remedy)
 }
 
-fn evidence(evidence: &[Evidence]) -> String {
+pub(super) fn evidence(evidence: &[Evidence]) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut rest = evidence;
     while let [first, tail @ ..] = rest {
@@ -205,7 +205,12 @@ fn write_connections<W: Write>(
     Ok(())
 }
 
-fn indented<W: Write>(out: &mut W, page: Page, label: &str, text: &str) -> io::Result<()> {
+pub(super) fn indented<W: Write>(
+    out: &mut W,
+    page: Page,
+    label: &str,
+    text: &str,
+) -> io::Result<()> {
     let painted = page.paint(style::QUIET, label);
     labelled(
         out,
@@ -218,7 +223,7 @@ fn indented<W: Write>(out: &mut W, page: Page, label: &str, text: &str) -> io::R
 
 /// A label, and beside it text wrapped at the page's width. `plain` is the label
 /// as it looks.
-fn labelled<W: Write>(
+pub(super) fn labelled<W: Write>(
     out: &mut W,
     page: Page,
     painted: &str,
@@ -240,7 +245,7 @@ fn labelled<W: Write>(
 }
 
 /// Colours what stands between backticks.
-fn commands(page: Page, line: &str) -> String {
+pub(super) fn commands(page: Page, line: &str) -> String {
     line.split('`')
         .enumerate()
         .map(|(at, part)| match at % 2 {

@@ -17,6 +17,8 @@ pub(crate) mod rules;
 pub(crate) mod style;
 pub(crate) mod table;
 mod timeline;
+pub(crate) mod trace;
+pub(crate) mod why;
 pub(crate) mod wrap;
 
 #[cfg(test)]

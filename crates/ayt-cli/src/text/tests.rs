@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::doctor::Looked;
 use super::escape::is_unsafe;
 use super::reap::{Reason, Row};
-use super::{arm, doctor, list, probe, reap, rules as rules_text};
+use super::{arm, doctor, list, probe, reap, rules as rules_text, why};
 use crate::output::page::Page;
 use crate::testing;
 
@@ -49,6 +49,16 @@ fn no_terminal_is_too_narrow() {
     let facts = testing::host();
     for width in 40..80 {
         listed(&facts, Some(width));
+    }
+}
+
+#[test]
+fn an_answer_fits_its_terminal() {
+    for (name, answer) in ["why_80", "why_well_80"].into_iter().zip(testing::whys()) {
+        let text = page(Some(80), |out, page| {
+            why::write(out, page, &answer).expect("memory");
+        });
+        insta::assert_snapshot!(name, text);
     }
 }
 

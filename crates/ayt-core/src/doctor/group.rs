@@ -234,7 +234,7 @@ impl<K> Group<'_, K> {
 
 /// A word that a shell and ayt's own options take as it stands. A process
 /// chooses its name: a command to paste must not run it.
-fn is_one_word(text: &str) -> bool {
+pub(crate) fn is_one_word(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text
             .chars()

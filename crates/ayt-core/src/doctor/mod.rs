@@ -6,17 +6,18 @@
 
 mod by_process;
 mod finding;
-mod group;
-mod guard;
+pub(crate) mod group;
+pub(crate) mod guard;
 mod limits;
 mod overdue;
+pub(crate) mod queue;
 pub mod rules;
 
 pub use finding::{Connection, Evidence, Finding, Severity, Value};
 pub use limits::Limits;
 
 use crate::fact::Partial;
-use crate::facts::HostFacts;
+use crate::facts::{HostFacts, NsId};
 
 /// A diagnosis rule.
 #[derive(Debug)]
@@ -32,6 +33,16 @@ pub struct Rule {
     pub remedy: &'static str,
     /// Looks at the facts.
     pub check: fn(&HostFacts, &Limits) -> Outcome,
+}
+
+/// The command that explains a subject of a namespace: "`ayt why :80`".
+pub(crate) fn why_command(facts: &HostFacts, ns: NsId, subject: &str) -> String {
+    let netns = match facts.namespace(ns).filter(|ns| ns.name != "host") {
+        Some(ns) if group::is_one_word(&ns.name) => ns.name.clone(),
+        Some(ns) => ns.inode.to_string(),
+        None => return format!("`ayt why {subject}`"),
+    };
+    format!("`ayt why {subject} --netns {netns}`")
 }
 
 /// What a rule saw.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Cookie, Counters, Namespace, NsId, Owner, Owners, Process, Socket, Thread};
+use super::{Cookie, Counters, Inside, Namespace, NsId, Owner, Owners, Process, Socket, Thread};
 use crate::fact::{Fact, Partial, Why};
 use crate::keepalive::Keepalive;
 use crate::tcp_state::TcpState;
@@ -34,6 +34,8 @@ pub struct HostParts {
     /// Descriptors on TCP sockets that are in no socket table; `Unknown` where
     /// that was not looked at.
     pub dead_held: Option<Fact<Vec<DeadHeld>>>,
+    /// What `ayt why` looked at closer.
+    pub inside: Inside,
     /// What could not be seen.
     pub partial: Vec<Partial>,
 }

@@ -49,7 +49,7 @@ pub struct Segment {
     pub window: u16,
     /// The timestamps option, where there is one.
     pub timestamps: Option<Timestamps>,
-    /// Bytes of data. What ayt builds has none.
+    /// Bytes of data. An ask has none, except to try how big a packet gets through.
     pub payload: u32,
     /// Type of service, or traffic class: DSCP and ECN bits.
     pub traffic_class: u8,

@@ -65,7 +65,7 @@ pub(super) fn look_closer(
     clippy::disallowed_methods,
     reason = "the driver of the second look: it tells the rules how far apart the looks were"
 )]
-pub(super) fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
@@ -121,7 +121,11 @@ fn read_all_threads(parts: &mut HostParts, pids: impl Iterator<Item = u32>) {
     }
 }
 
-fn second_look(places: &mut Places, waiting: &BTreeSet<NsId>, first: Instant) -> SecondLook {
+pub(crate) fn second_look(
+    places: &mut Places,
+    waiting: &BTreeSet<NsId>,
+    first: Instant,
+) -> SecondLook {
     let states = state_mask(&[TcpState::Listen, TcpState::Established, TcpState::CloseWait]);
     let mut look = SecondLook {
         after: first.elapsed(),
@@ -198,7 +202,7 @@ fn inspect(descriptors: &mut Descriptors, owner: &Owner) -> Result<Option<DeadHe
     }))
 }
 
-fn failed<T>(operation: &str, error: &SysError) -> Fact<T> {
+pub(crate) fn failed<T>(operation: &str, error: &SysError) -> Fact<T> {
     Fact::Unknown(Why::Failed {
         operation: operation.to_owned(),
         error: error.to_string(),

@@ -1,10 +1,10 @@
 //! One look at the host.
 
-mod doctor;
+pub(crate) mod doctor;
 pub(crate) mod exact;
 mod names;
 mod owners;
-mod tables;
+pub(crate) mod tables;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -194,7 +194,7 @@ fn list(place: &mut Place, what: &Collect, parts: &mut HostParts) -> Result<(), 
 
 /// Lists a namespace's sockets of both families into `sockets`; whether the
 /// table held still.
-pub(super) fn dump(
+pub(crate) fn dump(
     place: &mut Place,
     states: u32,
     sockets: &mut Vec<Socket>,

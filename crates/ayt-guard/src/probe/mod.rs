@@ -29,6 +29,8 @@ pub use ayt_core::probe::{Engine, Numbers};
 
 use crate::places;
 
+pub(crate) use raw::four_tuple;
+
 /// How to ask.
 #[derive(Debug, Clone, Default)]
 pub struct Probe {

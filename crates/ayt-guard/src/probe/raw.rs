@@ -23,7 +23,7 @@ pub(super) struct Raw {
 }
 
 /// The addresses of a connection as its packets have them.
-pub(super) fn four_tuple(socket: &Socket) -> FourTuple {
+pub(crate) fn four_tuple(socket: &Socket) -> FourTuple {
     FourTuple {
         local: on_the_wire(socket.local),
         remote: on_the_wire(socket.remote),
@@ -67,7 +67,9 @@ impl Raw {
     pub(super) fn take_sights(&mut self, items: &mut [Item<'_>]) {
         let index = &self.items;
         self.sockets.drain(|sight| match sight.packet {
-            Captured::Segment { from, to, segment } => {
+            Captured::Segment {
+                from, to, segment, ..
+            } => {
                 let find = |local, remote| index.get(&FourTuple { local, remote }).copied();
                 let (sender, receiver) = (find(from, to), find(to, from));
                 tell(items, sender, receiver, &sight, &segment);

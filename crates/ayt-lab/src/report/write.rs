@@ -1,8 +1,7 @@
 //! The one part of the report that touches files.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Report, html};
@@ -91,10 +90,7 @@ fn put(
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), LabError> {
     let write = || {
-        let mut file = tempfile::Builder::new()
-            .prefix(".ayt-")
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(dir)?;
+        let mut file = builder().tempfile_in(dir)?;
         let mut buffered = BufWriter::new(file.as_file_mut());
         content(&mut buffered)?;
         buffered.flush()?;
@@ -103,6 +99,15 @@ fn put(
         Ok(())
     };
     write().map_err(|error: io::Error| refused("write", path, &error))
+}
+
+/// Of files that others may read as the umask says, where there is one.
+fn builder() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".ayt-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
 }
 
 fn refused(what: &str, path: &Path, error: &io::Error) -> LabError {

@@ -1,8 +1,7 @@
 //! The lab's hand on a subject.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::fs::FileExt as _;
+use std::io::{BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -121,11 +120,13 @@ impl Agent {
     /// The last line of what a command complained of, if it did.
     #[must_use]
     pub fn last_words(&self) -> Option<String> {
-        let file = self.complaints.as_ref()?;
+        let mut file = self.complaints.as_ref()?;
         let from = file.metadata().ok()?.len().saturating_sub(LAST_WORDS);
-        let mut bytes = vec![0; LAST_WORDS as usize];
-        let read = file.read_at(&mut bytes, from).ok()?;
-        let text = String::from_utf8_lossy(bytes.get(..read)?).into_owned();
+        // The command has the same place in the file; it has ended, or will be ended.
+        file.seek(SeekFrom::Start(from)).ok()?;
+        let mut bytes = Vec::new();
+        file.take(LAST_WORDS).read_to_end(&mut bytes).ok()?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let last = text
             .lines()
             .rev()

@@ -1,9 +1,11 @@
 //! The Linux side: system calls and files.
 
+mod clocks;
 mod descriptors;
 mod diag_socket;
 mod filter;
 mod hold;
+mod inside;
 pub mod lab;
 mod narrow;
 mod netns;
@@ -15,11 +17,15 @@ mod runtime;
 mod scan;
 mod settings;
 mod sockopt;
+mod stack;
+mod stamps;
 mod witness;
 
+pub use clocks::{Clocks, monotonic_now};
 pub use descriptors::Descriptors;
 pub use diag_socket::DiagSocket;
 pub use hold::Hold;
+pub use inside::{read_children, read_inside};
 pub use netns::Netns;
 pub use process::{process_start, read_process, read_threads};
 pub use raw::RawSockets;

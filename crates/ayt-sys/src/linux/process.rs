@@ -7,7 +7,7 @@ use ayt_core::fact::{Fact, Why};
 use ayt_core::facts::{Process, Thread};
 
 use crate::error::SysError;
-use crate::procfs::{self, CallState};
+use crate::procfs::{self, CallState, RawCall};
 
 /// Reads a process; `None` when it has gone.
 #[must_use]
@@ -64,15 +64,18 @@ pub fn read_threads(pid: u32) -> Fact<Vec<Thread>> {
     };
     let mut threads: Vec<Thread> = entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(|tid| read_thread(pid, tid))
+        .filter_map(|tid| Some(read_thread(pid, tid)?.0))
         .collect();
     threads.sort_by_key(|thread| thread.tid);
     Fact::Known(threads)
 }
 
-fn read_thread(pid: u32, tid: u32) -> Option<Thread> {
+/// A thread, and its call in numbers where it is in one.
+pub(super) fn read_thread(pid: u32, tid: u32) -> Option<(Thread, Option<RawCall>)> {
     let stat = procfs::stat(&read(pid, &format!("task/{tid}/stat")).ok()?)?;
-    let call = match read(pid, &format!("task/{tid}/syscall")) {
+    let text = read(pid, &format!("task/{tid}/syscall"));
+    let raw = text.as_ref().ok().and_then(|text| procfs::raw_call(text));
+    let call = match text {
         Ok(text) => match procfs::call(&text) {
             Some(CallState::In(call)) => Fact::Known(Some(call)),
             Some(CallState::Running | CallState::NotInCall) => Fact::Known(None),
@@ -80,20 +83,21 @@ fn read_thread(pid: u32, tid: u32) -> Option<Thread> {
         },
         Err(error) => Fact::Unknown(why(pid, "syscall", &error)),
     };
-    Some(Thread {
+    let thread = Thread {
         tid,
         name: stat.command,
         state: stat.state,
         call,
-    })
+    };
+    Some((thread, raw))
 }
 
-fn read(pid: u32, file: &str) -> io::Result<String> {
+pub(super) fn read(pid: u32, file: &str) -> io::Result<String> {
     let bytes = fs::read(format!("/proc/{pid}/{file}"))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn why(pid: u32, file: &str, error: &io::Error) -> Why {
+pub(super) fn why(pid: u32, file: &str, error: &io::Error) -> Why {
     let operation = format!("read /proc/{pid}/{file}");
     let error = SysError::call(operation.clone(), io::Error::from(error.kind()));
     match error {

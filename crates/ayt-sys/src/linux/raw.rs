@@ -14,7 +14,7 @@ use rustix::net::{
     AddressFamily, Protocol, SendFlags, SocketFlags, SocketType, bind, ipproto, sendto, socket_with,
 };
 
-use super::{Netns, narrow, packet_socket, sockopt};
+use super::{Netns, narrow, packet_socket, sockopt, stamps};
 use crate::error::SysError;
 use crate::wire::capture::{self, Sight};
 use crate::wire::packet::FourTuple;
@@ -61,7 +61,11 @@ impl RawSockets {
                     Err(Errno::AFNOSUPPORT) => None,
                     Err(error) => return Err(error),
                 },
-                tap: open_tap()?,
+                tap: {
+                    let tap = open_tap()?;
+                    stamps::wait();
+                    tap
+                },
                 packet: Vec::with_capacity(LONGEST),
             })
         })?;

@@ -3,6 +3,7 @@
 
 mod cgroup;
 mod counters;
+mod inside;
 mod sockstat;
 mod stat;
 mod syscall;
@@ -13,6 +14,10 @@ use ayt_core::facts::Owner;
 
 pub use cgroup::unit;
 pub use counters::counters;
+pub use inside::{
+    Mapping, RawCall, epoll, last_processor, last_ran, mappings, mutex_holder, poll_set, raw_call,
+    select_set,
+};
 pub use sockstat::{SocketCounts, socket_counts};
 pub use stat::{Stat, open_files_limit, stat};
 pub use syscall::{CallState, call};

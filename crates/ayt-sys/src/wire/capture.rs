@@ -12,6 +12,10 @@ use ayt_core::probe::segment::{Flags, Segment, Timestamps};
 use super::be16_at;
 use super::packet::FourTuple;
 
+mod extension;
+
+pub use extension::Labels;
+
 /// A packet seen, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sight {
@@ -32,6 +36,8 @@ pub enum Captured {
         to: SocketAddr,
         /// What it says.
         segment: Segment,
+        /// Hops it had left when it was seen.
+        hops_left: u8,
     },
     /// An ICMP or ICMPv6 error about a TCP segment.
     Error(IcmpError),
@@ -52,6 +58,10 @@ pub struct IcmpError {
     pub id: u16,
     /// Hops that the quoted packet had left where it was quoted.
     pub hops_left: u8,
+    /// Hops that the error itself had left when it was seen.
+    pub own_hops_left: u8,
+    /// MPLS labels that the quoted packet had, where the router says.
+    pub labels: Labels,
 }
 
 /// What an ICMP error says of the segment it quotes.
@@ -115,6 +125,7 @@ fn segment(ip: &Header, tcp: &[u8]) -> Option<Captured> {
             traffic_class: ip.traffic_class,
             flow_label: ip.flow_label,
         },
+        hops_left: ip.hops,
     })
 }
 
@@ -137,6 +148,11 @@ fn timestamps(mut options: &[u8]) -> Option<Timestamps> {
 
 fn error(ip: &Header, icmp: &[u8]) -> Option<IcmpError> {
     let (&kind, &code) = (icmp.first()?, icmp.get(1)?);
+    // RFC 4884 4: how long the quote is, in words of four bytes or of eight.
+    let quote_length = match ip.protocol {
+        ICMP => usize::from(*icmp.get(5)?) * 4,
+        _ => usize::from(*icmp.get(4)?) * 8,
+    };
     let kind = match (ip.protocol, kind, code) {
         (ICMP, 11, 0) | (ICMP6, 3, 0) => IcmpKind::TimeExceeded,
         (ICMP, 3, 4) => IcmpKind::TooBig {
@@ -165,6 +181,15 @@ fn error(ip: &Header, icmp: &[u8]) -> Option<IcmpError> {
         seq: be32_at(tcp, 4)?,
         id: inner.id,
         hops_left: inner.hops,
+        own_hops_left: ip.hops,
+        labels: match kind {
+            IcmpKind::TimeExceeded | IcmpKind::Unreachable { .. } => {
+                // What a capture has cut short, or the link has padded, is none.
+                let whole = icmp.get(..ip.body as usize).and_then(|icmp| icmp.get(8..));
+                whole.map_or(Labels::NONE, |rest| extension::labels(rest, quote_length))
+            }
+            IcmpKind::TooBig { .. } => Labels::NONE,
+        },
     })
 }
 

@@ -1,6 +1,6 @@
 //! Packets with a TCP segment, built byte by byte: IPv4 (RFC 791), IPv6
-//! (RFC 8200), TCP (RFC 9293) with the timestamps option (RFC 7323) and without
-//! data.
+//! (RFC 8200), TCP (RFC 9293) with the timestamps option (RFC 7323), and with
+//! zeroes for data where any is wanted.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
@@ -11,7 +11,7 @@ use super::packet::FourTuple;
 /// Hops a packet may take where nobody says otherwise, as Linux' own.
 pub const HOPS: u8 = 64;
 
-/// Room for the longest packet built here.
+/// Room for the longest packet without data.
 pub const LONGEST: usize = 40 + 20 + 12;
 
 const TCP: u8 = 6;
@@ -49,10 +49,11 @@ impl Default for Carriage {
     }
 }
 
-/// Builds a packet into `packet`, which is cleared first. Data that the segment
-/// tells of is left out. IPv4-mapped addresses go as IPv4.
+/// Builds a packet into `packet`, which is cleared first. Data is zeroes, as many
+/// as the segment tells. IPv4-mapped addresses go as IPv4.
 ///
-/// Returns whether both addresses are of one family; if not, nothing is built.
+/// Returns whether both addresses are of one family and the packet is no longer
+/// than any may be; if not, nothing is built.
 #[must_use]
 pub fn build(
     from: SocketAddr,
@@ -71,7 +72,14 @@ pub fn build(
         }
         None => &[],
     };
-    let length = 20 + options.len() as u16;
+    let header = 20 + options.len() as u16;
+    let Some(length) = u16::try_from(segment.payload)
+        .ok()
+        .and_then(|payload| payload.checked_add(header))
+        .filter(|length| *length <= u16::MAX - 20)
+    else {
+        return false;
+    };
     let pseudo: u32 = match (from.ip().to_canonical(), to.ip().to_canonical()) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {
             packet.extend([0x45, segment.traffic_class]);
@@ -102,10 +110,11 @@ pub fn build(
     packet.extend(to.port().to_be_bytes());
     packet.extend(segment.seq.to_be_bytes());
     packet.extend(segment.ack.to_be_bytes());
-    packet.extend([((length / 4) << 4) as u8, segment.flags.0]);
+    packet.extend([((header / 4) << 4) as u8, segment.flags.0]);
     packet.extend(segment.window.to_be_bytes());
     packet.extend([0; 4]);
     packet.extend(options);
+    packet.resize(start + usize::from(length), 0);
     let pseudo = pseudo + u32::from(TCP) + u32::from(length);
     let checksum = finish(sum(pseudo, &packet[start..]));
     packet[start + 16..start + 18].copy_from_slice(&checksum.to_be_bytes());
@@ -209,6 +218,23 @@ mod tests {
         ));
     }
 
+    #[test]
+    fn refuses_more_data_than_a_packet_holds() {
+        let mut packet = Vec::new();
+        let (from, to) = ("10.0.0.1:1".parse().unwrap(), "10.0.0.2:1".parse().unwrap());
+        for (payload, fits) in [(65_495, true), (65_496, false), (u32::MAX, false)] {
+            let segment = Segment {
+                payload,
+                ..Segment::default()
+            };
+            assert_eq!(
+                build(from, to, &segment, Carriage::default(), &mut packet),
+                fits
+            );
+            assert_eq!(packet.len(), if fits { 65_535 } else { 0 });
+        }
+    }
+
     fn address(six: bool) -> impl Strategy<Value = SocketAddr> {
         (any::<[u8; 16]>(), any::<u16>()).prop_map(move |(bytes, port)| {
             let six_ip = Ipv6Addr::from(bytes);
@@ -227,15 +253,16 @@ mod tests {
             any::<(u8, u32, u32, u16, u8)>(),
             any::<Option<(u32, u32)>>(),
             0..1u32 << 20,
+            0..9_000u32,
         )
             .prop_map(
-                |((flags, seq, ack, window, traffic_class), stamps, flow_label)| Segment {
+                |((flags, seq, ack, window, traffic_class), stamps, flow_label, payload)| Segment {
                     flags: Flags(flags),
                     seq,
                     ack,
                     window,
                     timestamps: stamps.map(|(value, echo)| Timestamps { value, echo }),
-                    payload: 0,
+                    payload,
                     traffic_class,
                     flow_label,
                 },
@@ -255,7 +282,7 @@ mod tests {
             prop_assume!(from.is_ipv4() == to.is_ipv4());
             let carriage = Carriage { hops, id };
             prop_assert!(build(from, to, &segment, carriage, &mut packet));
-            prop_assert!(packet.len() <= LONGEST);
+            prop_assert!(packet.len() <= LONGEST + segment.payload as usize);
             let (addresses, start) = if from.is_ipv4() { (12..20, 20) } else { (8..40, 40) };
             if from.is_ipv4() {
                 prop_assert_eq!(finish(sum(0, &packet[..20])), 0);
@@ -268,6 +295,7 @@ mod tests {
                 from,
                 to,
                 segment: Segment { flow_label, ..segment },
+                hops_left: hops,
             };
             prop_assert_eq!(read(&packet), Some(expected));
         }

@@ -4,6 +4,7 @@ mod doctor;
 mod list;
 mod probe;
 mod single;
+mod why;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub(super) struct Args {
 enum Part {
     List,
     Doctor,
+    Why,
     Probe,
     Single,
 }
@@ -90,7 +92,7 @@ pub(super) fn run(args: &Args) -> Result<Report> {
         step("probe many connections");
         report.part("probe", probe::run(&tools));
     }
-    if wanted(Part::List) || wanted(Part::Doctor) {
+    if wanted(Part::List) || wanted(Part::Doctor) || wanted(Part::Why) {
         let sizes = match (&args.sizes[..], tools.quick) {
             ([], true) => vec![1_000, 10_000],
             ([], false) => vec![1_000, 10_000, 100_000, 400_000],
@@ -113,6 +115,8 @@ fn crowds(tools: &Tools, sizes: &[usize], wanted: &dyn Fn(Part) -> bool, report:
         .copied()
         .filter(|&size| size <= doctor::SOCKETS)
         .max();
+    let whys = sizes.iter().copied().filter(|&size| size <= why::SOCKETS);
+    let whys = whys.max();
     let mut listed = list::Listed::default();
     for &size in sizes {
         step(&format!("{} sockets", count(size)));
@@ -127,6 +131,9 @@ fn crowds(tools: &Tools, sizes: &[usize], wanted: &dyn Fn(Part) -> bool, report:
         }
         if wanted(Part::Doctor) && doctors == Some(size) {
             report.part("doctor", doctor::run(tools, &crowd));
+        }
+        if wanted(Part::Why) && whys == Some(size) {
+            report.part("why", why::run(tools, &crowd));
         }
     }
     let (sections, bars) = listed.report();

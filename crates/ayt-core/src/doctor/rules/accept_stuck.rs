@@ -5,16 +5,14 @@ mod culprit;
 mod tests;
 mod threads;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-
 use rustc_hash::FxHashSet;
 
+use crate::doctor::queue::{Queues, Stuck, still_waits};
+use crate::doctor::why_command;
 use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
 use crate::duration::Ms;
 use crate::fact::Partial;
-use crate::facts::{HostFacts, NsId, SecondLook, Socket};
-use crate::tcp_state::TcpState;
+use crate::facts::{HostFacts, SecondLook, Socket};
 use culprit::Culprit;
 use threads::Descriptors;
 
@@ -57,41 +55,9 @@ others",
 /// the 10 s that many clients take as their connect timeout.
 const LONG_WAIT_MS: u64 = 5_000;
 
-/// Gone connections must be younger than one that still waits by this much, so
-/// that the time a dump takes cannot turn their order round.
-const ORDER_MARGIN_MS: u64 = 1_000;
-
-/// The accept queue of an address: one listener, or several by SO_REUSEPORT.
-#[derive(Default)]
-struct Queue<'a> {
-    listeners: Vec<&'a Socket>,
-    waiting: Vec<&'a Socket>,
-}
-
-/// A queue of which nothing was taken between the looks.
-struct Stuck<'a> {
-    listeners: Vec<&'a Socket>,
-    /// Who waits, and for how long; the oldest first.
-    waiting: Vec<(&'a Socket, u64)>,
-}
-
 fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
     let mut outcome = Outcome::default();
-    let mut queues: BTreeMap<(NsId, SocketAddr), Queue<'_>> = BTreeMap::new();
-    let mut stray = Vec::new();
-    for socket in facts
-        .sockets
-        .iter()
-        .filter(|socket| socket.never_accepted())
-    {
-        match facts.listener_of(socket) {
-            Some(listener) => {
-                let key = (listener.ns, listener.local);
-                queues.entry(key).or_default().waiting.push(socket);
-            }
-            None => stray.push(socket),
-        }
-    }
+    let Queues { queues, stray } = Queues::of(facts);
     let Some(second) = &facts.second_look else {
         let waiting = stray.len()
             + queues
@@ -102,21 +68,9 @@ fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
         return outcome;
     };
     outcome.unknown.extend(no_listener(&stray, second));
-    if queues.is_empty() {
-        return outcome;
-    }
-    for listener in facts
-        .sockets
-        .iter()
-        .filter(|one| one.state == TcpState::Listen)
-    {
-        if let Some(queue) = queues.get_mut(&(listener.ns, listener.local)) {
-            queue.listeners.push(listener);
-        }
-    }
     let stuck: Vec<Stuck<'_>> = queues
         .values()
-        .filter_map(|queue| stuck(queue, second))
+        .filter_map(|queue| queue.stuck(second))
         .collect();
     let pids: FxHashSet<u32> = stuck.iter().flat_map(|stuck| stuck.pids(facts)).collect();
     let descriptors = Descriptors::of(facts, &pids);
@@ -128,110 +82,6 @@ fn check(facts: &HostFacts, limits: &Limits) -> Outcome {
             .push(finding(facts, limits, second, stuck, &culprit));
     }
     outcome
-}
-
-impl Stuck<'_> {
-    /// Processes that hold the listeners, each once, in order.
-    fn pids(&self, facts: &HostFacts) -> Vec<u32> {
-        let mut pids: Vec<u32> = self
-            .listeners
-            .iter()
-            .flat_map(|listener| facts.owners_of(listener))
-            .map(|owner| owner.pid)
-            .collect();
-        pids.sort_unstable();
-        pids.dedup();
-        pids
-    }
-
-    fn oldest(&self) -> u64 {
-        self.waiting.first().map_or(0, |&(_, ms)| ms)
-    }
-}
-
-/// Whether nothing was taken from a queue between the looks.
-fn stuck<'a>(queue: &Queue<'a>, second: &SecondLook) -> Option<Stuck<'a>> {
-    let (still, gone): (Vec<&Socket>, Vec<&Socket>) = queue
-        .waiting
-        .iter()
-        .partition(|socket| still_waits(socket, second));
-    if still.is_empty() {
-        return None;
-    }
-    let listeners = match queue.listeners.as_slice() {
-        all if gone.is_empty() => {
-            // A neighbour whose own queue is empty has done nothing wrong.
-            let held: Vec<&Socket> = all
-                .iter()
-                .copied()
-                .filter(|listener| listener.receive_queue > 0)
-                .collect();
-            if held.is_empty() { all.to_vec() } else { held }
-        }
-        [one] => {
-            let age = |socket: &&Socket| socket.age_at_least_ms().unwrap_or(0);
-            let head = still.iter().map(age).max()?;
-            let behind = |socket: &Socket| age(&socket).saturating_add(ORDER_MARGIN_MS) <= head;
-            if !gone.iter().all(|socket| behind(socket)) {
-                return None;
-            }
-            vec![*one]
-        }
-        many => proved_by_counts(many, queue.waiting.len(), still.len(), second)?,
-    };
-    let mut waiting: Vec<(&Socket, u64)> = still
-        .into_iter()
-        .map(|socket| (socket, waits_ms(socket, second)))
-        .collect();
-    waiting.sort_by_key(|&(socket, ms)| (std::cmp::Reverse(ms), socket.cookie));
-    Some(Stuck { listeners, waiting })
-}
-
-/// Listeners on one address of which the lengths of the queues prove that
-/// nothing was taken: even if every other one kept as much as it could, as many
-/// connections are left over as this one had.
-fn proved_by_counts<'a>(
-    listeners: &[&'a Socket],
-    waiting: usize,
-    still: usize,
-    second: &SecondLook,
-) -> Option<Vec<&'a Socket>> {
-    let first_length = |listener: &Socket| u64::from(listener.receive_queue);
-    let kept_at_most = |listener: &Socket| {
-        let now = second.sockets.get(&listener.cookie);
-        now.map_or(0, |now| u64::from(now.receive_queue))
-            .min(first_length(listener))
-    };
-    let all_first: u64 = listeners.iter().map(|one| first_length(one)).sum();
-    let all_kept: u64 = listeners.iter().map(|one| kept_at_most(one)).sum();
-    if waiting as u64 > all_first {
-        return None; // the lengths were read before some of the connections came
-    }
-    let proved: Vec<&Socket> = listeners
-        .iter()
-        .copied()
-        .filter(|one| {
-            let others = all_kept - kept_at_most(one);
-            one.receive_queue > 0 && (still as u64).saturating_sub(others) >= first_length(one)
-        })
-        .collect();
-    (!proved.is_empty()).then_some(proved)
-}
-
-fn still_waits(socket: &Socket, second: &SecondLook) -> bool {
-    second
-        .sockets
-        .get(&socket.cookie)
-        .is_some_and(Socket::never_accepted)
-}
-
-/// How long a connection has waited at the second look.
-fn waits_ms(socket: &Socket, second: &SecondLook) -> u64 {
-    let now = second.sockets.get(&socket.cookie);
-    now.and_then(Socket::age_at_least_ms).unwrap_or_else(|| {
-        let first = socket.age_at_least_ms().unwrap_or(0);
-        first.saturating_add(Ms::from(second.after).0)
-    })
 }
 
 fn finding(
@@ -290,10 +140,13 @@ fn finding(
             .owners
             .retain(|one| one.inode != owner.inode || *one == owner);
     }
-    match &culprit.remedy {
-        Some(remedy) => finding.remedy(remedy.clone()),
-        None => finding,
-    }
+    let remedy = culprit.remedy.as_ref().unwrap_or(&finding.remedy);
+    let whole = listener.map_or_else(String::new, |one| {
+        let why = why_command(facts, one.ns, &format!(":{}", one.local.port()));
+        format!("; {why} tells the whole chain")
+    });
+    let remedy = format!("{remedy}{whole}");
+    finding.remedy(remedy)
 }
 
 fn severity(limits: &Limits, oldest: Ms, culprit: &Culprit<'_>) -> Severity {

@@ -52,9 +52,15 @@ fn finding(leaked: &Overdue<'_, '_>) -> Finding {
         group.place(),
         Ms(leaked.oldest)
     );
-    leaked
+    let finding = leaked
         .finding(&RULE, Severity::Critical, summary)
-        .evidence("unread_bytes", Value::Bytes(unread))
+        .evidence("unread_bytes", Value::Bytes(unread));
+    let Some(owner) = finding.owners.first() else {
+        return finding;
+    };
+    let pid = owner.pid;
+    let why = format!("`ayt why pid:{pid}` tells what its threads do instead");
+    finding.remedy(format!("{}; {why}", RULE.remedy))
 }
 
 #[cfg(test)]

@@ -170,7 +170,9 @@ fn finding(facts: &HostFacts, pid: u32, open: u64, limit: u64, account: &Account
         (0, _) => format!("it leaks: `ayt doctor --only dead-held`; restart it, or {room}"),
         _ => format!("it leaks: `ayt doctor --only close-wait-leak`; restart it, or {room}"),
     };
-    finding.remedy(cure)
+    finding.remedy(format!(
+        "{cure}; `ayt why pid:{pid}` tells who waits for one"
+    ))
 }
 
 fn unknown(hidden: &[&Process]) -> Option<Partial> {

@@ -32,7 +32,8 @@ which the kernel retransmits are left to the rule `retransmitting`. \"Heard \
 last\" is the last acknowledgement or data, measured before asking.
 
 Sources: RFC 9293 3.5.1; RFC 1122 4.2.3.6; tcp(7); Linux net/ipv4/tcp_timer.c.",
-    remedy: "`ayt doctor --probe` makes suspects certain; `ayt reap FILTERS --yes` ends \
+    remedy: "`ayt doctor --probe` makes suspects certain; `ayt trace FILTERS` shows where \
+the path of one ends; `ayt reap FILTERS --yes` ends \
 the dead; `ayt arm FILTERS --keepalive 60/5/3` lets the kernel find the next ones",
     check,
 };
@@ -185,10 +186,13 @@ fn remedy(kind: Kind, filters: &str) -> String {
     let arm = format!("`ayt arm {filters} --keepalive 60/5/3` lets the kernel find the next one");
     match kind {
         Kind::Dead(Cause::PeerReset) => format!("{arm}; nothing is left to end"),
-        Kind::Dead(_) => format!("`ayt reap {filters} --yes` asks again and ends the dead; {arm}"),
-        Kind::Unreachable | Kind::Silent | Kind::Overdue => {
-            format!("`ayt probe {filters}` asks again")
-        }
+        Kind::Dead(_) => format!(
+            "`ayt reap {filters} --yes` asks again and ends the dead; {arm}; before that, `ayt \
+             trace {filters}` shows where the path ends"
+        ),
+        Kind::Unreachable | Kind::Silent | Kind::Overdue => format!(
+            "`ayt probe {filters}` asks again; `ayt trace {filters}` shows where the path ends"
+        ),
         Kind::Off | Kind::NoTimer => format!(
             "`ayt probe {filters}` (or `ayt doctor --probe`) asks whether the peer is there; {arm}"
         ),

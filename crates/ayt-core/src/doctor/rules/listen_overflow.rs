@@ -5,6 +5,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use crate::doctor::why_command;
 use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
 use crate::duration::Ms;
 use crate::fact::{Fact, Partial};
@@ -177,27 +178,29 @@ fn queue_full(
         Some(limit) => finding.evidence("somaxconn", Value::Count(limit)),
         None => finding,
     };
+    let port = format!(":{}", listener.local.port());
+    let why = why_command(facts, listener.ns, &port);
     counted(finding, namespace, grown)
         .socket(facts, listener)
-        .remedy(remedy(u64::from(backlog), somaxconn))
+        .remedy(remedy(u64::from(backlog), somaxconn, &why))
 }
 
 /// Names what binds: the program's own number, or the host's limit on it.
-fn remedy(backlog: u64, somaxconn: Option<u64>) -> String {
+fn remedy(backlog: u64, somaxconn: Option<u64>, why: &str) -> String {
     let wanted = backlog.max(2048).saturating_mul(2);
     match somaxconn {
         Some(limit) if backlog >= limit => format!(
             "`sysctl -w net.core.somaxconn={wanted}`, which limits this backlog, then restart the \
-             program so that it listens again; and accept faster: `ayt doctor --only accept-stuck`"
+             program so that it listens again; and accept faster: {why} tells what holds it up"
         ),
         Some(limit) => format!(
             "raise the backlog in the program's listen() call or configuration above {backlog} \
              (net.core.somaxconn allows {limit}); and accept faster: \
-             `ayt doctor --only accept-stuck`"
+             {why} tells what holds it up"
         ),
         None => format!(
             "raise the backlog in the program's listen() call above {backlog} and \
-             net.core.somaxconn with it; and accept faster: `ayt doctor --only accept-stuck`"
+             net.core.somaxconn with it; and accept faster: {why} tells what holds it up"
         ),
     }
 }

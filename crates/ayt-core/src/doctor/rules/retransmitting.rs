@@ -39,7 +39,8 @@ on answers with RST at once.)
 
 Sources: Linux net/ipv4/tcp_timer.c, retransmits_timed_out(), tcp_model_timeout(); \
 Documentation/networking/ip-sysctl.rst, tcp_retries2, tcp_syn_retries; RFC 6298.",
-    remedy: "`ayt probe FILTERS` asks whether the peer is there; `ayt arm FILTERS --keepalive \
+    remedy: "`ayt probe FILTERS` asks whether the peer is there; `ayt trace FILTERS` shows \
+where its segments are swallowed; `ayt arm FILTERS --keepalive \
 60/5/3 --user-timeout 75s` bounds the wait; for connection attempts, look at the firewall and \
 the address",
     check,
@@ -183,7 +184,8 @@ fn data(facts: &HostFacts, group: &Group<'_, Kind>) -> Finding {
             .evidence("gives_up_latest_in_ms", Value::Millis(end.latest_ms));
     }
     finding.remedy(format!(
-        "`ayt probe {filters}` asks whether the peer is there; `ayt arm {filters} --keepalive \
+        "`ayt probe {filters}` asks whether the peer is there; `ayt trace {filters}` shows where \
+         its segments are swallowed; `ayt arm {filters} --keepalive \
          60/5/3 --user-timeout 75s` bounds the wait"
     ))
 }

@@ -186,8 +186,8 @@ proptest! {
         match (part, whole) {
             (None, _) => {}
             (
-                Some(Captured::Segment { from, to, segment }),
-                Some(Captured::Segment { from: f, to: t, segment: s }),
+                Some(Captured::Segment { from, to, segment, .. }),
+                Some(Captured::Segment { from: f, to: t, segment: s, .. }),
             ) => {
                 prop_assert_eq!((from, to), (f, t));
                 let s = Segment { timestamps: segment.timestamps, ..s };

@@ -6,8 +6,10 @@
 //! timers. Between two connections the messages are parked, and the program's calls
 //! go on as if nothing had happened.
 
+mod bells;
 mod below;
 mod carry;
+mod clock;
 #[cfg(test)]
 #[cfg(ayt_explore)]
 mod explore;
@@ -20,7 +22,9 @@ mod rest;
 mod tests;
 mod values;
 
+use bells::Bells;
 pub(crate) use below::Below;
+pub(crate) use clock::{Clock, beat};
 pub(crate) use owner::{Alone, Owner};
 pub(crate) use pump::Pump;
 use values::cause_of;
@@ -39,32 +43,10 @@ use ayt_core::session::frame::{Reason, Retry};
 use ayt_core::session::link;
 use ayt_core::session::traffic::{Accepts, CannotResume, Numbers, Offer, Traffic};
 use bytes::Bytes;
-use tokio::time::Instant;
 
 use crate::sync::{Mutex, MutexGuard, Notify, OnceLock, PoisonError};
 
 type Link = link::Link<Fixed>;
-
-/// Offsets from one origin: the time of all sessions of a server or a client.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Clock(Instant);
-
-impl Clock {
-    /// The origin is now.
-    pub(crate) fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    /// Time since the origin.
-    pub(crate) fn now(self) -> Duration {
-        self.0.elapsed()
-    }
-
-    /// That time as the runtime's timers take it.
-    pub(crate) fn at(self, offset: Duration) -> Instant {
-        self.0 + offset
-    }
-}
 
 /// What the task of a connection tells its owner, outside of any lock.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,11 +61,6 @@ pub(crate) enum Notice {
 /// The right to carry a session over one connection; see [`Core::part`].
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
-
-/// A beat as the wire has it: 0 is none.
-pub(crate) fn beat(ms: u32) -> Option<Duration> {
-    (ms > 0).then(|| Duration::from_millis(ms.into()))
-}
 
 /// What a connection begins with, once it is registered.
 #[derive(Debug)]
@@ -106,15 +83,6 @@ pub(crate) struct Core {
     readable: Notify,
     /// None before anybody waits for one of them: most sessions never do.
     bells: OnceLock<Box<Bells>>,
-}
-
-/// Whom to wake, besides those who wait for a message.
-#[derive(Debug, Default)]
-struct Bells {
-    /// A message may be sent, or the session is over.
-    room: Notify,
-    /// The owner of the session has news.
-    news: Notify,
 }
 
 struct State {
@@ -189,31 +157,6 @@ impl Core {
             }),
             readable: Notify::new(),
             bells: OnceLock::default(),
-        }
-    }
-
-    /// Whoever rings a bell has changed something under the lock before, and whoever
-    /// waits for it looks under the lock after asking for it here: a bell that is not
-    /// there yet when it is to be rung is waited for by nobody who has not seen the change.
-    fn bells(&self) -> &Bells {
-        self.bells.get_or_init(Box::default)
-    }
-
-    fn tell_room(&self) {
-        if let Some(bells) = self.bells.get() {
-            bells.room.notify_waiters();
-        }
-    }
-
-    /// Told whenever [`Self::tell_news`] is called.
-    pub(crate) fn news(&self) -> &Notify {
-        &self.bells().news
-    }
-
-    /// Tells those who wait for news.
-    pub(crate) fn tell_news(&self) {
-        if let Some(bells) = self.bells.get() {
-            bells.news.notify_waiters();
         }
     }
 

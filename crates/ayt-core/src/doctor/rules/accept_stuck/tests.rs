@@ -5,6 +5,7 @@ use crate::cause::Cause;
 use crate::fact::{Fact, Why};
 use crate::facts::sample::{Sample, quiet_for, set_quiet, socket};
 use crate::facts::{Call, Cookie, Thread};
+use crate::tcp_state::TcpState;
 use crate::verdict::Verdict;
 
 const LISTENER: u32 = 100;

@@ -43,7 +43,8 @@ fn silence_over_the_whole_patience_is_certain() {
     assert_eq!(
         finding.remedy,
         "`ayt reap --pid 812 --local :22 --yes` asks again and ends the dead; \
-         `ayt arm --pid 812 --local :22 --keepalive 60/5/3` lets the kernel find the next one"
+         `ayt arm --pid 812 --local :22 --keepalive 60/5/3` lets the kernel find the next one; \
+         before that, `ayt trace --pid 812 --local :22` shows where the path ends"
     );
     assert_eq!(
         finding.evidence[1].value,

@@ -1,0 +1,117 @@
+//! The table of `ayt trace`, and what it means.
+
+mod hops;
+mod sentences;
+
+use std::io::{self, Write};
+
+use ayt_core::facts::{HostFacts, Socket};
+use ayt_core::trace::{Picture, difference};
+use ayt_guard::trace::Report;
+
+use super::{cells, notes, number, style};
+use crate::output::page::Page;
+
+/// A connection that was traced.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Traced<'t> {
+    /// The look it was found by.
+    pub(crate) facts: &'t HostFacts,
+    /// The connection.
+    pub(crate) socket: &'t Socket,
+    /// What came of it.
+    pub(crate) report: &'t Report,
+}
+
+/// Writes one trace, or two side by side.
+pub(crate) fn write<W: Write>(out: &mut W, page: Page, traced: &[Traced<'_>]) -> io::Result<()> {
+    for one in traced {
+        title(out, page, one.facts, one.socket)?;
+    }
+    match traced {
+        [this, other] => hops::beside(out, page, &this.report.picture, &other.report.picture)?,
+        [this] => hops::table(out, page, &this.report.picture)?,
+        _ => {}
+    }
+    for one in traced {
+        if traced.len() > 1 {
+            let which = format!("{}:", endpoints(one.socket));
+            notes::say(out, page, style::QUIET, &which)?;
+        }
+        verdict(out, page, one.report)?;
+    }
+    if let [this, other] = traced {
+        let parting = difference(&this.report.picture, &other.report.picture);
+        notes::say(
+            out,
+            page,
+            style::TITLE,
+            &sentences::parting(parting.as_ref()),
+        )?;
+    }
+    Ok(())
+}
+
+/// Writes a trace that still runs.
+pub(crate) fn growing<W: Write>(
+    out: &mut W,
+    page: Page,
+    facts: &HostFacts,
+    socket: &Socket,
+    rounds: u32,
+    picture: &Picture,
+) -> io::Result<()> {
+    title(out, page, facts, socket)?;
+    hops::table(out, page, picture)?;
+    let text = format!(
+        "round {} of {}; Ctrl-C ends it",
+        picture.rounds,
+        number::count(rounds.into())
+    );
+    notes::say(out, page, style::QUIET, &text)
+}
+
+fn verdict<W: Write>(out: &mut W, page: Page, report: &Report) -> io::Result<()> {
+    let (text, painted) = sentences::end(&report.picture, report.interrupted);
+    notes::say(out, page, painted, &text)?;
+    for note in sentences::notes(report) {
+        notes::item(out, page, &note)?;
+    }
+    Ok(())
+}
+
+/// `10.0.0.1:7000 ↔ 10.0.3.7:51144, ESTABLISHED, redis-server (pid 812) fd 9`.
+fn title<W: Write>(out: &mut W, page: Page, facts: &HostFacts, socket: &Socket) -> io::Result<()> {
+    let mut text = format!("{} {}", socket.state.name(), endpoints(socket));
+    if let Some(owner) = facts.owners_of(socket).first() {
+        let command = cells::command(facts, owner);
+        text.push_str(&format!(", {command} (pid {}) fd {}", owner.pid, owner.fd));
+    }
+    notes::say(out, page, style::TITLE, &text)
+}
+
+fn endpoints(socket: &Socket) -> String {
+    let mut text = String::new();
+    cells::address(&mut text, socket.local);
+    text.push_str(" ↔ ");
+    cells::address(&mut text, socket.remote);
+    text
+}
+
+/// A connection in the list of an error.
+pub(crate) fn listed(facts: &HostFacts, socket: &Socket) -> String {
+    let mut text = format!(
+        "{:x}  {} {}",
+        socket.cookie.0,
+        socket.state.name(),
+        endpoints(socket)
+    );
+    if let Some(owner) = facts.owners_of(socket).first() {
+        let command = cells::command(facts, owner);
+        text.push_str(&format!(", {command} (pid {})", owner.pid));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

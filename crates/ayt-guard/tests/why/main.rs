@@ -1,0 +1,15 @@
+//! `why` against real conditions: the right sentence for each, and none for its
+//! healthy twin.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests measure real kernels in real time"
+)]
+
+mod accept;
+mod addresses;
+mod limits;
+mod peers;
+mod queues;
+mod support;
+mod vanish;
