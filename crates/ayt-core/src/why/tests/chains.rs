@@ -85,6 +85,29 @@ fn a_close_that_lingers_one_connection_or_several() {
     );
 }
 
+#[test]
+fn a_close_that_began_while_the_tables_were_read() {
+    let closing = || thread(812, "close", Some(6), WaitsOn::Descriptor(None));
+    let open = || {
+        with(
+            socket(6, TcpState::Established, "10.0.3.1:7000", "10.0.3.7:51144"),
+            |socket| socket.send_queue = 6_145,
+        )
+    };
+    let sentence = |sample: Sample| about(sample.threads(812, vec![closing()]), ":7000").sentence;
+    let named = "That is most likely the connection to 10.0.3.7:51144, which has 6145 B to send";
+    // Its descriptor was seen, or had just gone.
+    let owned = sentence(waiting(2).owned(open(), 812, "python3", 6));
+    assert!(owned.contains(named), "{owned}");
+    let mut gone = waiting(2);
+    gone.0.sockets.push(open());
+    let gone = sentence(gone);
+    assert!(gone.contains(named), "{gone}");
+    // One with another descriptor is not the one.
+    let other = sentence(waiting(2).owned(open(), 812, "python3", 7));
+    assert!(!other.contains("51144"), "{other}");
+}
+
 fn locked(tid: u32, holder: Option<u32>) -> ThreadDetail {
     let address = 0x7f00 + u64::from(tid);
     thread(tid, "futex", None, WaitsOn::Lock { address, holder })

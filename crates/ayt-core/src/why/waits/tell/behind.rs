@@ -190,7 +190,7 @@ impl Teller<'_, '_, '_> {
         call: &Call,
     ) {
         let sits = self.sits(detail, call);
-        let found = lingering(self.case, pid);
+        let found = lingering(self.case, pid, call.fd);
         self.says(format!(
             "{who} {sits}: SO_LINGER lets it wait until what was written is acknowledged."
         ));
