@@ -1,6 +1,7 @@
 //! SO_LINGER.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use ayt_core::facts::TimerKind;
@@ -8,7 +9,7 @@ use ayt_core::keepalive::Span;
 use ayt_core::tcp_state::TcpState;
 use socket2::SockRef;
 
-use super::pair::Pair;
+use super::pair::{PATIENCE, Pair};
 use super::scene::did;
 use super::{Claim, Scene, cell, claim};
 use crate::clock;
@@ -31,8 +32,27 @@ pub(super) const CLAIM: Claim = Claim {
     )
 };
 
-/// `TCP_TIMEWAIT_LEN`, ms.
-const LENGTH: u32 = 60_000;
+/// `TCP_TIMEWAIT_LEN`.
+const LENGTH: Duration = Duration::from_secs(60);
+/// A timer of that length fires up to a wheel's granularity later than it was set for.
+const WHEEL: Duration = Duration::from_secs(4);
+/// Of the kernel's ticks, and of what is told in whole ones.
+const TICKS: Duration = Duration::from_millis(50);
+
+/// A TIME_WAIT that was seen.
+struct TimeWait {
+    /// What its timer had left.
+    left: Duration,
+    /// How long before that it began, at most.
+    age: Duration,
+}
+
+impl TimeWait {
+    /// It was set to its whole length when it began.
+    fn is_whole(&self) -> bool {
+        self.left + self.age + TICKS >= LENGTH && self.left <= LENGTH + WHEEL
+    }
+}
 
 fn show(scene: &mut Scene<'_>) -> Result<(), LabError> {
     let pair = scene.pair()?;
@@ -40,49 +60,84 @@ fn show(scene: &mut Scene<'_>) -> Result<(), LabError> {
     for linger in [None, Some(Duration::from_secs(5))] {
         left.push(time_wait(scene, &pair, linger)?);
     }
-    // Up to a wheel's granularity more than it was set for.
-    let whole = |ms: &Option<u32>| ms.is_some_and(|ms| (LENGTH - 3_000..=LENGTH + 4_000).contains(&ms));
     let shown: Vec<String> = left
         .iter()
-        .map(|ms| ms.map_or("none".to_owned(), |ms| format!("{:.1} s", f64::from(ms) / 1e3)))
+        .map(|seen| match seen {
+            Some(seen) => format!("{:.1} s", seen.left.as_secs_f64()),
+            None => "none".to_owned(),
+        })
         .collect();
     let text = format!(
         "TIME_WAIT's timer just after close: {}; with linger {{on, 5}}: {}",
         shown[0], shown[1]
     );
+    let whole = |seen: &Option<TimeWait>| seen.as_ref().is_some_and(TimeWait::is_whole);
     scene.fact(left.iter().all(whole), text);
-    let none = time_wait(scene, &pair, Some(Duration::ZERO))?;
-    let resets = pair.segments(Side::B, 0, |tcp| tcp.flags.rst);
-    let text = format!("linger {{on, 0}}: {resets} RST on the wire, and no TIME_WAIT");
-    scene.fact(none.is_none() && resets == 1, text);
+    let (resets, left) = abortive(scene, &pair)?;
+    let left = left.map_or("no TIME_WAIT".to_owned(), |state| state.to_string());
+    let holds = resets == 1 && left == "no TIME_WAIT";
+    let text = format!("linger {{on, 0}}: {resets} RST on the wire, and {left}");
+    scene.fact(holds, text);
     close_waits(scene, &pair)
 }
 
-/// What is left of TIME_WAIT, ms, after a client that closes first; `None`: it has none.
+/// TIME_WAIT of a client that closes first; `None`: it has none.
 fn time_wait(
     scene: &Scene<'_>,
     pair: &Pair,
     linger: Option<Duration>,
-) -> Result<Option<u32>, LabError> {
+) -> Result<Option<TimeWait>, LabError> {
     let listener = pair.listen()?;
     let (server, client) = pair.connection(&listener)?;
     let port = did("look", client.local_addr())?.port();
     did("SO_LINGER", SockRef::from(&client).set_linger(linger))?;
+    let began = clock::now();
     drop(client);
-    let _ = server.set_read_timeout(Some(Duration::from_secs(5)));
-    let _ = std::io::Read::read(&mut &server, &mut [0; 8]);
+    ended(&server)?;
     drop(server);
-    let mut left = None;
-    scene.until(Duration::from_secs(1), || {
+    let mut seen = None;
+    scene.until(PATIENCE, || {
         let sockets = pair.sockets(Side::B)?;
         let mine = sockets.iter().find(|one| one.local.port() == port);
-        left = mine
+        seen = mine
             .filter(|one| one.state == TcpState::TimeWait)
             .filter(|one| one.timer.kind == TimerKind::TimeWait)
-            .map(|one| one.timer.expires_ms);
-        Ok(left.is_some())
+            .map(|one| TimeWait {
+                left: Duration::from_millis(one.timer.expires_ms.into()),
+                age: clock::now() - began,
+            });
+        Ok(seen.is_some())
     })?;
-    Ok(left)
+    Ok(seen)
+}
+
+/// RSTs of a client that closes with linger 0, and the state of what it leaves.
+fn abortive(scene: &Scene<'_>, pair: &Pair) -> Result<(usize, Option<TcpState>), LabError> {
+    let listener = pair.listen()?;
+    let (server, client) = pair.connection(&listener)?;
+    let port = did("look", client.local_addr())?.port();
+    let mine = |tcp: &crate::packet::Tcp| tcp.source == port && tcp.flags.rst;
+    let linger = Some(Duration::ZERO);
+    did("SO_LINGER", SockRef::from(&client).set_linger(linger))?;
+    drop(client);
+    // Close has come over the wire, and whatever it leaves is there.
+    ended(&server)?;
+    scene.until(PATIENCE, || Ok(pair.segments(Side::B, 0, mine) > 0))?;
+    let sockets = pair.sockets(Side::B)?;
+    let left = sockets.iter().find(|one| one.local.port() == port);
+    let left = left.map(|one| one.state);
+    Ok((pair.segments(Side::B, 0, mine), left))
+}
+
+/// Waits until the other side has ended the connection, in whatever way.
+fn ended(server: &TcpStream) -> Result<(), LabError> {
+    did("SO_RCVTIMEO", server.set_read_timeout(Some(PATIENCE)))?;
+    match (&mut &*server).read(&mut [0; 8]) {
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+            did("hear of the close", Err(error))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// How long close waits for a peer that takes nothing.
@@ -90,17 +145,20 @@ fn close_waits(scene: &mut Scene<'_>, pair: &Pair) -> Result<(), LabError> {
     let listener = pair.listen()?;
     let (_stuck, mut client) = pair.connection(&listener)?;
     did("O_NONBLOCK", client.set_nonblocking(true))?;
+    let port = did("look", client.local_addr())?.port();
     let piece = vec![0; 64 << 10];
-    // Until no buffer on either side takes more.
-    let mut full = 0;
-    while full < 5 {
-        match client.write(&piece) {
-            Ok(1..) => full = 0,
-            Ok(0) | Err(_) => {
-                full += 1;
-                scene.pause(Duration::from_millis(40))?;
-            }
-        }
+    // Until the peer's window is shut, and more than it would take is written.
+    let shut = scene.until(PATIENCE, || {
+        while matches!(client.write(&piece), Ok(1..)) {}
+        let sockets = pair.sockets(Side::B)?;
+        let mine = sockets.iter().find(|one| one.local.port() == port);
+        Ok(mine.is_some_and(|one| {
+            one.timer.kind == TimerKind::WindowProbe && one.send_queue > 0
+        }))
+    })?;
+    if !shut {
+        scene.fact(false, "the window of a peer that does not read was not shut");
+        return Ok(());
     }
     did("O_NONBLOCK", client.set_nonblocking(false))?;
     let linger = Duration::from_secs(2);
