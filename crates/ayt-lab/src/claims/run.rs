@@ -21,7 +21,7 @@ use crate::sync::lock;
 /// How many are shown at once: each is two hosts that wait most of the time.
 const AT_ONCE: usize = 8;
 /// How many of those that were late are shown at once in each further try.
-const AGAIN_AT_ONCE: [usize; 2] = [2, 1];
+const AGAIN_AT_ONCE: [usize; 3] = [2, 1, 1];
 
 /// A claim, with what was seen of it.
 #[derive(Debug, Clone)]
@@ -84,8 +84,8 @@ struct Own {
 }
 
 /// Shows claims, in their order; those that need a minute or more only with `slow`.
-/// What was late is shown again when the others are done, at most twice. `stop` ends it early, with
-/// what there is by then.
+/// What was late is shown again when the others are done, at most three times. `stop`
+/// ends it early, with what there is by then.
 ///
 /// # Errors
 /// When no host can be made at all.
@@ -125,6 +125,10 @@ pub fn run(
     for at_once in AGAIN_AT_ONCE {
         let was_late = |at: &usize| shows[*at].as_ref().is_some_and(|own| own.over.is_some());
         let late: VecDeque<usize> = (0..claims.len()).filter(was_late).collect();
+        if late.is_empty() {
+            break;
+        }
+        shared.lateness.calm(runner::CALM, stop);
         late.iter().for_each(|at| retried[*at] = true);
         let mut done = all - late.len();
         batch(claims, late, at_once, &shared, |at, own| {

@@ -2,6 +2,7 @@
 //! longer it took.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -15,6 +16,10 @@ const NAP: Duration = Duration::from_millis(5);
 const LEAST: Duration = Duration::from_micros(500);
 /// Kept at most: at one a nap this is more than five minutes.
 const MOST: usize = 1 << 16;
+
+/// No nap of this long a time was later than this: the machine is calm.
+const A_WHILE: Duration = Duration::from_secs(1);
+const ON_TIME: Duration = Duration::from_millis(5);
 
 /// Watches while it lives.
 #[derive(Debug, Clone)]
@@ -52,6 +57,20 @@ impl Lateness {
             .name("lateness".to_owned())
             .spawn(nap);
         Self { seen }
+    }
+
+    /// Waits until this machine has been on time for a while, for `most` at most and not
+    /// after `stop`: what is measured once more is worth measuring only then.
+    pub fn calm(&self, most: Duration, stop: &AtomicBool) {
+        let end = clock::now() + most;
+        loop {
+            let now = clock::now();
+            let stopped = stop.load(Ordering::Relaxed);
+            if stopped || now >= end || self.worst(now.saturating_sub(A_WHILE), now) < ON_TIME {
+                return;
+            }
+            thread::sleep(NAP);
+        }
     }
 
     /// The greatest lateness in a stretch of time.

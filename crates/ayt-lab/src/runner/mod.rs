@@ -14,5 +14,6 @@ pub use bed::Bed;
 pub use cell::{Outcome, Standing};
 pub use lateness::Lateness;
 pub(crate) use looks::sockets_of;
+pub(crate) use pool::CALM;
 pub use pool::{Prober, Progress, Tools, run};
 pub use surroundings::Surroundings;

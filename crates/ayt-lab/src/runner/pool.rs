@@ -19,9 +19,11 @@ use crate::sync::lock;
 
 /// How many run at once: each is two small processes that wait most of the time.
 const AT_ONCE: usize = 32;
-/// How many of those that were late run at once when the others are done: the last time
+/// How many of those that were late run at once when the others are done: in the end
 /// each is alone.
-const AGAIN_AT_ONCE: [usize; 3] = [4, 1, 1];
+const AGAIN_AT_ONCE: [usize; 4] = [4, 1, 1, 1];
+/// How long a calm machine is waited for before each of these, at most.
+pub(crate) const CALM: Duration = Duration::from_secs(5);
 
 /// What the lab is given, because it lies above it.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +57,7 @@ pub struct Progress {
 }
 
 /// Runs cells, many at once; the outcomes in the order of the cells. A cell that was
-/// late is run again when the others are done, at most three times. `stop` ends it early,
+/// late is run again when the others are done, at most four times. `stop` ends it early,
 /// with what there is by then.
 ///
 /// # Errors
@@ -93,6 +95,10 @@ pub fn run(
         let late: VecDeque<usize> = (0..all)
             .filter(|number| over(&outcomes[*number]).is_some())
             .collect();
+        if late.is_empty() {
+            break;
+        }
+        shared.lateness.calm(CALM, stop);
         let mut done = all - late.len();
         let mut again: Vec<(usize, Outcome)> = Vec::new();
         batch(cells, late, at_once, &shared, |number, outcome| {
