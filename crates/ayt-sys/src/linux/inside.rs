@@ -11,7 +11,7 @@ use ayt_core::fact::{Fact, Why};
 use ayt_core::facts::{Call, ThreadDetail, Threads, WaitsOn, Watch};
 
 use super::clocks::Clocks;
-use super::process::{read, read_thread, why};
+use super::process::{LONGEST, read, read_thread, why};
 use super::stack::Program;
 use crate::procfs::{self, RawCall};
 
@@ -19,8 +19,6 @@ use crate::procfs::{self, RawCall};
 const WATCHES: usize = 16 * 1024;
 /// Threads of a process whose stack is walked, at most: each step up is a read.
 const WALKED: usize = 16;
-/// Bytes of a file of /proc that may be long.
-const LONGEST: u64 = 4 << 20;
 
 /// Reads at most `most` threads of a process, its first thread first.
 #[must_use]

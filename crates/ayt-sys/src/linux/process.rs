@@ -1,7 +1,7 @@
 //! What /proc says of one process.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 
 use ayt_core::fact::{Fact, Why};
 use ayt_core::facts::{Process, Thread};
@@ -92,8 +92,14 @@ pub(super) fn read_thread(pid: u32, tid: u32) -> Option<(Thread, Option<RawCall>
     Some((thread, raw))
 }
 
+/// Bytes of a file of /proc that may be long: maps has a line for each of up to
+/// `vm.max_map_count` (65,530) mappings.
+pub(super) const LONGEST: u64 = 4 << 20;
+
 pub(super) fn read(pid: u32, file: &str) -> io::Result<String> {
-    let bytes = fs::read(format!("/proc/{pid}/{file}"))?;
+    let mut bytes = Vec::new();
+    let opened = fs::File::open(format!("/proc/{pid}/{file}"))?;
+    opened.take(LONGEST).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

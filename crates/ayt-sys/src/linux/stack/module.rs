@@ -2,6 +2,7 @@
 //! tables. Read once, when first needed, within bounds.
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::sync::Arc;
 
 use ayt_core::facts::Frame;
@@ -14,8 +15,15 @@ use crate::procfs::Mapping;
 const PF_X: u32 = 1;
 /// A section that is larger is left alone.
 const LARGEST: u64 = 32 << 20;
+/// A file that is larger is left alone: its tables are read into memory, and a sparse
+/// one costs nothing to make.
+const LARGEST_FILE: u64 = 512 << 20;
 /// Symbols of one file, at most.
 const SYMBOLS: usize = 1 << 20;
+/// Bytes of a symbol's name; one with a longer is left out.
+const LONGEST_NAME: usize = 4 << 10;
+/// Bytes of the names of one file, at most: symbols may share the bytes of a name.
+const NAMES: usize = 128 << 20;
 
 /// A mapping, and what its file says once it was asked.
 pub(super) struct Module {
@@ -65,7 +73,7 @@ impl Module {
     }
 
     pub(super) fn frame(&mut self, address: u64, lookup: u64) -> Frame {
-        let offset = address - self.mapping.start + self.mapping.offset;
+        let offset = (address - self.mapping.start).wrapping_add(self.mapping.offset);
         let module = self.name().to_owned();
         let symbol = self.tables().and_then(|tables| {
             let in_file = lookup.wrapping_sub(tables.bias);
@@ -80,11 +88,21 @@ impl Module {
     }
 }
 
+/// Opens a file as the process sees it: it may have another root. What lies in its
+/// place by now may be anything; only a regular file is read, and nothing waited for.
+fn open(pid: u32, path: &str) -> Option<File> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(format!("/proc/{pid}/root{path}"))
+        .ok()?;
+    let is = file.metadata().ok()?;
+    (is.is_file() && is.len() <= LARGEST_FILE).then_some(file)
+}
+
 impl Tables {
     fn read(pid: u32, mapping: &Mapping) -> Option<Self> {
-        // As the process sees it: it may have another root.
-        let path = format!("/proc/{pid}/root{}", mapping.path);
-        let cache = ReadCache::new(File::open(path).ok()?);
+        let cache = ReadCache::new(open(pid, &mapping.path)?);
         let elf: ElfFile64<'_, object::Endianness, &ReadCache<File>> =
             ElfFile64::parse(&cache).ok()?;
         let segment = elf.segments().find(|segment| {
@@ -109,14 +127,17 @@ impl Tables {
             let data = (section.size() <= LARGEST).then(|| section.data().ok())??;
             Some((section.address(), Arc::from(data)))
         };
+        let mut names = 0;
         let mut symbols: Vec<(u64, u64, String)> = elf
             .symbols()
             .chain(elf.dynamic_symbols())
             .filter(|symbol| symbol.kind() == object::SymbolKind::Text && symbol.address() > 0)
             .take(SYMBOLS)
             .filter_map(|symbol| {
-                let name = symbol.name().ok()?.to_owned();
-                Some((symbol.address(), symbol.size(), name))
+                let name = symbol.name().ok()?;
+                names += name.len();
+                let fits = name.len() <= LONGEST_NAME && names <= NAMES;
+                fits.then(|| (symbol.address(), symbol.size(), name.to_owned()))
             })
             .collect();
         symbols.sort_unstable();
@@ -138,5 +159,35 @@ impl Tables {
         let within = *length == 0 || address - start < *length;
         let name = format!("{:#}", rustc_demangle::demangle(name));
         within.then_some((*start, name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{FileType, Mode, mknodat};
+
+    use super::*;
+
+    /// Whatever lies where a mapped file was, nothing is waited for.
+    #[test]
+    fn only_a_regular_file_of_bounded_length_is_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path();
+        let pid = std::process::id();
+        let opens = |name: &str| {
+            let path = place.join(name);
+            open(pid, path.to_str().expect("a path")).is_some()
+        };
+        let own = std::env::current_exe().expect("this program");
+        assert!(open(pid, own.to_str().expect("a path")).is_some());
+        let mode = Mode::RUSR | Mode::WUSR;
+        mknodat(rustix::fs::CWD, place.join("fifo"), FileType::Fifo, mode, 0).expect("a FIFO");
+        assert!(!opens("fifo"));
+        assert!(!opens("."));
+        let sparse = File::create(place.join("sparse")).expect("a file");
+        sparse.set_len(LARGEST_FILE).expect("room");
+        assert!(opens("sparse"));
+        sparse.set_len(LARGEST_FILE + 1).expect("room");
+        assert!(!opens("sparse"));
     }
 }
