@@ -31,7 +31,7 @@ use crate::packet::Side;
 pub use crate::story::Event;
 pub use outcome::Outcome;
 pub use page::html;
-pub use write::{Written, write, write_pcaps};
+pub use write::{Written, make_folder, write, write_pcaps};
 
 /// What a page is made of.
 #[derive(Debug, Clone, Default)]

@@ -3,6 +3,7 @@
 use ayt_core::plan::Path;
 
 use super::{Event, Run};
+use crate::error::LabError;
 use crate::faults::Fault;
 use crate::runner::commands::Trial;
 use crate::runner::{self, Standing};
@@ -38,6 +39,21 @@ impl Run {
             events,
             records: trial.records.clone(),
             forgotten: trial.forgotten,
+            ..Self::default()
+        }
+    }
+}
+
+impl Run {
+    /// Of a fault between two commands that could not be tried, and why.
+    #[must_use]
+    pub fn not_tried(fault: Fault, why: &LabError) -> Self {
+        Self {
+            name: fault.name().to_owned(),
+            fault: fault.name().to_owned(),
+            detector: "the server".to_owned(),
+            differs: Some(format!("could not be run: {why}")),
+            hosts: HOSTS.map(str::to_owned),
             ..Self::default()
         }
     }
