@@ -173,7 +173,14 @@ fn a_report_and_its_captures_lie_where_they_are_wanted() {
     let ran = ayt(words.iter().chain(&more)).exits(0);
     assert!(ran.stdout.contains("Written: "), "{}", ran.stdout);
     let html = std::fs::read_to_string(page.join("index.html")).expect("a page");
-    for said in ["peer-killed", "<svg", "FIN", "peer closed", "seed 9"] {
+    for said in [
+        "peer-killed",
+        "<svg",
+        "FIN",
+        "peer closed",
+        "seed 9",
+        "S6: A normal end",
+    ] {
         assert!(html.contains(said), "no {said} on the page");
     }
     assert!(!html.contains("pcapng"), "nothing to link to");

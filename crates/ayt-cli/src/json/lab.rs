@@ -51,6 +51,9 @@ pub(crate) fn cell(out: &mut Vec<u8>, outcome: &Outcome) {
             None => json.key("held_up_s").null(),
         }
         json.key("retried").boolean(outcome.retried.is_some());
+        json.key("shows").array(|json| {
+            cell.shows.iter().for_each(|row| json.string(row));
+        });
         json.key("facts").array(|json| {
             for (fact, holds) in &outcome.facts {
                 json.object(|json| {

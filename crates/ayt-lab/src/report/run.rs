@@ -3,6 +3,7 @@
 use ayt_core::plan::Path;
 
 use super::{Event, Run};
+use crate::claims::Claim;
 use crate::error::LabError;
 use crate::faults::Fault;
 use crate::runner::commands::Trial;
@@ -93,6 +94,7 @@ impl From<&runner::Outcome> for Run {
                     by.as_secs_f64() * 1e3
                 )),
             },
+            shows: cell.shows.iter().map(|row| sentence(row)).collect(),
             facts: outcome.facts.clone(),
             zero: outcome.zero,
             counted_from: outcome.counted_from,
@@ -108,4 +110,12 @@ impl From<&runner::Outcome> for Run {
             forgotten: outcome.forgotten,
         }
     }
+}
+
+/// A row of the scope with what is so, where the lab has it.
+fn sentence(row: &str) -> String {
+    Claim::named(row).map_or_else(
+        || row.to_owned(),
+        |claim| format!("{}: {}", claim.id, claim.truth),
+    )
 }
