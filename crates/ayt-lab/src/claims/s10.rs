@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ayt_core::tcp_state::TcpState;
 
+use super::scene::descriptors;
 use super::{Claim, Scene, claim};
 use crate::clock;
 use crate::error::LabError;
@@ -49,7 +50,7 @@ fn show(scene: &mut Scene<'_>) -> Result<(), LabError> {
         })
     };
     seen(1, |what| matches!(what, What::Listening(_)))?;
-    let descriptors = || descriptors(server.process().pid());
+    let descriptors = || descriptors(server.process().pid()).len();
     let before = descriptors();
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
@@ -90,10 +91,4 @@ fn show(scene: &mut Scene<'_>) -> Result<(), LabError> {
     let text = "after its retries (here 2) only the listener is left";
     scene.fact(gone, text);
     Ok(())
-}
-
-/// How many a process has open.
-fn descriptors(pid: u32) -> usize {
-    let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
-    open.map_or(0, |open| open.flatten().count())
 }

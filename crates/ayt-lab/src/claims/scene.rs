@@ -200,3 +200,11 @@ pub(super) fn errno(error: &std::io::Error) -> String {
         _ => error.to_string(),
     }
 }
+
+/// The descriptors that a process has open.
+pub(super) fn descriptors(pid: u32) -> Vec<u64> {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    let open = open.into_iter().flatten().flatten();
+    open.filter_map(|one| one.file_name().to_str()?.parse().ok())
+        .collect()
+}
