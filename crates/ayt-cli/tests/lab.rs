@@ -120,6 +120,10 @@ fn bad_files_and_names_are_exit_status_2_and_say_where() {
         (["lab", "--fault", "flood"], "no fault is called `flood`"),
         (["lab", "claims", "S99"], "no row is called `S99`"),
         (
+            ["lab", "--cells", "list"],
+            "`ayt lab list` takes no --cells",
+        ),
+        (
             ["lab", "--detector", "luck"],
             "no detector is called `luck`",
         ),
@@ -169,7 +173,14 @@ fn a_report_and_its_captures_lie_where_they_are_wanted() {
     let ran = ayt(words.iter().chain(&more)).exits(0);
     assert!(ran.stdout.contains("Written: "), "{}", ran.stdout);
     let html = std::fs::read_to_string(page.join("index.html")).expect("a page");
-    for said in ["peer-killed", "<svg", "FIN", "peer closed", "seed 9"] {
+    for said in [
+        "peer-killed",
+        "<svg",
+        "FIN",
+        "peer closed",
+        "seed 9",
+        "S6: A normal end",
+    ] {
         assert!(html.contains(said), "no {said} on the page");
     }
     assert!(!html.contains("pcapng"), "nothing to link to");
@@ -194,6 +205,11 @@ fn a_report_and_its_captures_lie_where_they_are_wanted() {
         "{}",
         ran.stderr
     );
+    // Before anything is measured for it.
+    assert_eq!(ran.stdout, "");
+    let more = ["--report", "/x", "claims", "S25"].map(str::to_owned);
+    let ran = ayt(["lab".to_owned()].iter().chain(&more)).exits(2);
+    assert!(ran.stderr.contains("takes no --report"), "{}", ran.stderr);
 }
 
 #[test]
@@ -214,8 +230,10 @@ fn ctrl_c_ends_everything() {
     if !Need::root() {
         return;
     }
+    let folder = tempfile::tempdir().expect("a folder");
     let mut lab = Command::new(env!("CARGO_BIN_EXE_ayt"))
         .args(["lab", "--fault", "silent-drop"])
+        .args(["--report".as_ref(), folder.path().as_os_str()])
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");
@@ -231,6 +249,10 @@ fn ctrl_c_ends_everything() {
     let mut text = String::new();
     let mut out = lab.stdout.take().expect("piped");
     out.read_to_string(&mut text).expect("text");
+    // What there is by then is told as that.
+    assert!(text.contains("Stopped: "), "{text}");
+    let html = std::fs::read_to_string(folder.path().join("index.html")).expect("a page");
+    assert!(html.contains("stopped: "), "{html}");
     eventually("they end with it", Duration::from_secs(10), || {
         all.iter()
             .all(|pid| !std::path::Path::new(&format!("/proc/{pid}")).exists())

@@ -139,3 +139,39 @@ fn a_command_that_fails_is_told_with_its_last_words() {
     let ran = ayt(["lab", "--server", server, "--client", "true"]).exits(2);
     assert!(ran.stderr.contains("no bread today"), "{}", ran.stderr);
 }
+
+/// A client that comes up with every second call only: the other fault's row stands.
+#[test]
+fn a_fault_that_cannot_be_tried_leaves_the_others_their_rows() {
+    if !Need::root() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let fixture = ayt_testbed::fixture_binary().expect("the fixture");
+    let fixture = fixture.display();
+    let first = folder.path().join("first").display().to_string();
+    let server = format!("{fixture} serve --bind {{address}}:{{port}}");
+    let client = format!(
+        "sh -c 'mkdir {first} && exec {fixture} hold {{address}}:{{port}}; \
+         echo no luck today >&2; exit 4'"
+    );
+    let page = folder.path().join("page").display().to_string();
+    let words = ["lab", "--server", &server, "--client", &client];
+    let more = ["--watch", "2s", "--report", &page, "--json"];
+    let rows = || words.iter().chain(CUT_AND_KILLED).chain(&more);
+    let ran = ayt(rows()).exits(3).rows();
+    let of = |side: &str, failed: bool| {
+        let mut mine = ran.iter().filter(|row| row["side"] == side);
+        let found = mine.find(|row| row["failed"].is_string() == failed);
+        found.expect("one of each").clone()
+    };
+    for side in ["server", "client"] {
+        let (tried, not) = (of(side, false), of(side, true));
+        assert!(tried["detected"].is_boolean(), "{tried}");
+        assert!(not["detected"].is_null(), "{not}");
+        let why = not["failed"].as_str().expect("why");
+        assert!(why.contains("no luck today"), "{why}");
+    }
+    let html = std::fs::read_to_string(format!("{page}/index.html")).expect("a page");
+    assert!(html.contains("could not be run"), "it says which");
+}

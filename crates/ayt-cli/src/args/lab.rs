@@ -38,7 +38,7 @@ Examples:
   ayt lab claims S12 S16
 
 Exit status: 0 everything as planned, 1 something differed, 2 usage, 3 no ground for
-a lab here.";
+a lab here, or a fault that could not be tried with your own programs.";
 
 /// Options of `ayt lab`.
 #[derive(Debug, Args)]

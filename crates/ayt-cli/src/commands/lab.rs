@@ -26,6 +26,9 @@ use own_probe::OwnProbe;
 
 /// Runs, or lists, or shows claims.
 pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure> {
+    args.command
+        .as_ref()
+        .map_or(Ok(()), |command| alone(args, command))?;
     if let Some(LabCommand::List { files }) = args.command {
         out.print(|out, page| match files {
             true => text::lab::files(out),
@@ -40,13 +43,22 @@ pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure>
         return commands::run(args, server, client, out);
     }
     let cells = chosen(args)?;
+    files::prepare(args)?;
     // Before anything starts a thread.
     ground::take()?;
     let stop = Stop::watch();
     let began = clock::now();
     let outcomes = measure(&cells, &stop, out)?;
     let took = clock::now().saturating_sub(began);
-    let kept = files::keep(args, "ayt lab", || outcomes.iter().map(Run::from).collect())?;
+    let title = match outcomes.len() == cells.len() {
+        true => "ayt lab".to_owned(),
+        false => format!(
+            "ayt lab, stopped: {} of {} cells",
+            outcomes.len(),
+            cells.len()
+        ),
+    };
+    let kept = files::keep(args, &title, || outcomes.iter().map(Run::from).collect());
     out.print(|out, page| {
         if args.json.json {
             return outcomes.iter().try_for_each(|outcome| {
@@ -54,14 +66,43 @@ pub(crate) fn run(args: &LabArgs, out: &mut Output) -> Result<ExitCode, Failure>
                 out.row_done()
             });
         }
-        text::lab::write(out, page, &outcomes, args.cells, took)?;
-        text::lab::kept(out, page, &kept)
+        text::lab::write(out, page, (&outcomes, cells.len()), args.cells, took)?;
+        text::lab::kept(out, page, kept.as_deref().unwrap_or_default())
     })?;
+    // What was measured is told in any case.
+    kept?;
     if let Some(exit) = stop.exit() {
         return Ok(exit);
     }
     let differs = |outcome: &Outcome| outcome.standing != Standing::AsPlanned;
     Ok(ExitCode::of_look(outcomes.iter().any(differs), false))
+}
+
+/// What chooses, runs or writes cells means nothing to `list` and `claims`.
+fn alone(args: &LabArgs, command: &LabCommand) -> Result<(), Failure> {
+    let name = match command {
+        LabCommand::List { .. } => "list",
+        LabCommand::Claims { .. } => "claims",
+    };
+    let given = [
+        ("--fault", !args.fault.is_empty()),
+        ("--detector", !args.detector.is_empty()),
+        ("--seed", args.seed.is_some()),
+        ("--server", args.server.is_some()),
+        ("--cells", args.cells),
+        ("--report", args.report.is_some()),
+        ("--pcap", args.pcap.is_some()),
+        (
+            "--json",
+            args.json.json && matches!(command, LabCommand::List { .. }),
+        ),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((option, _)) => Err(Failure::Usage(format!(
+            "`ayt lab {name}` takes no {option}: leave it out, or `{name}`"
+        ))),
+    }
 }
 
 /// Characters of the bar.

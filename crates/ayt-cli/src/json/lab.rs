@@ -51,6 +51,9 @@ pub(crate) fn cell(out: &mut Vec<u8>, outcome: &Outcome) {
             None => json.key("held_up_s").null(),
         }
         json.key("retried").boolean(outcome.retried.is_some());
+        json.key("shows").array(|json| {
+            cell.shows.iter().for_each(|row| json.string(row));
+        });
         json.key("facts").array(|json| {
             for (fact, holds) in &outcome.facts {
                 json.object(|json| {
@@ -63,14 +66,18 @@ pub(crate) fn cell(out: &mut Vec<u8>, outcome: &Outcome) {
     out.push(b'\n');
 }
 
+const fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::A => "server",
+        Side::B => "client",
+    }
+}
+
 /// Appends a row of `ayt lab --server … --client … --json`: one side of one fault.
 pub(crate) fn noticed(out: &mut Vec<u8>, fault: Fault, noticed: &Noticed) {
     Json::new(out).object(|json| {
         json.key("fault").string(fault.name());
-        json.key("side").string(match noticed.side {
-            Side::A => "server",
-            Side::B => "client",
-        });
+        json.key("side").string(side_name(noticed.side));
         json.key("detected").boolean(noticed.after.is_some());
         json.key("cause")
             .optional_string(noticed.cause.map(ayt_core::cause::Cause::name));
@@ -80,8 +87,24 @@ pub(crate) fn noticed(out: &mut Vec<u8>, fault: Fault, noticed: &Noticed) {
                 None => json.key(key).null(),
             }
         }
+        json.key("failed").null();
     });
     out.push(b'\n');
+}
+
+/// Appends the rows, one a side, of a fault that could not be tried: nothing is known.
+pub(crate) fn not_tried(out: &mut Vec<u8>, fault: Fault, why: &str) {
+    for side in Side::BOTH {
+        Json::new(out).object(|json| {
+            json.key("fault").string(fault.name());
+            json.key("side").string(side_name(side));
+            for key in ["detected", "cause", "measured_s", "closed_s"] {
+                json.key(key).null();
+            }
+            json.key("failed").string(why);
+        });
+        out.push(b'\n');
+    }
 }
 
 /// Appends a row of `ayt lab claims --json`.

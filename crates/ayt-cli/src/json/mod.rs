@@ -17,7 +17,7 @@ mod writer;
 
 pub(crate) use arm::armed;
 pub(crate) use doctor::{diagnosis, rule};
-pub(crate) use lab::{cell, claim, noticed};
+pub(crate) use lab::{cell, claim, not_tried, noticed};
 pub(crate) use list::row;
 pub(crate) use plan::{middlebox, plan};
 pub(crate) use probe::answer;

@@ -21,14 +21,18 @@ use super::table::{self, Align, Column, Cut};
 use super::{escape, notes, style};
 use crate::output::page::Page;
 
-/// Writes the outcome of a run.
+/// Writes the outcome of a run of `wanted` cells; fewer were run when it was stopped.
 pub(crate) fn write<W: Write>(
     out: &mut W,
     page: Page,
-    outcomes: &[Outcome],
+    (outcomes, wanted): (&[Outcome], usize),
     cells: bool,
     took: Duration,
 ) -> io::Result<()> {
+    if outcomes.is_empty() {
+        let text = format!("Stopped: none of {wanted} cells was run.");
+        return notes::say(out, page, style::WARNING, &text);
+    }
     if cells {
         one_each(out, page, outcomes)?;
         writeln!(out)?;
@@ -54,6 +58,10 @@ pub(crate) fn write<W: Write>(
         style::ERROR
     };
     notes::say(out, page, colour, &said)?;
+    if all < wanted {
+        let text = format!("Stopped: {} cells were not run.", wanted - all);
+        notes::say(out, page, style::WARNING, &text)?;
+    }
     let again = count(outcomes, |outcome| outcome.retried.is_some());
     if again > 0 {
         let were = if again == 1 { "was" } else { "were" };

@@ -177,6 +177,18 @@ mod tests {
     }
 
     #[test]
+    fn the_scenario_of_each_cell_names_the_row() {
+        let cells = crate::scenario::standard().unwrap();
+        for claim in ALL {
+            for shows in claim.cells {
+                let cell = cells.iter().find(|cell| shows.is(cell)).unwrap();
+                let named = cell.shows.iter().any(|row| row == claim.id);
+                assert!(named, "{}: {}", claim.id, cell.fault.name());
+            }
+        }
+    }
+
+    #[test]
     fn tests_elsewhere_are_there() {
         let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
         for claim in ALL {

@@ -11,6 +11,7 @@ use ayt_core::cause::Cause;
 
 use super::scene::Shared;
 use super::{Claim, Scene, Shows};
+use crate::clock;
 use crate::detectors::Detector;
 use crate::error::LabError;
 use crate::faults::Fact;
@@ -84,8 +85,8 @@ struct Own {
 }
 
 /// Shows claims, in their order; those that need a minute or more only with `slow`.
-/// What was late is shown again when the others are done, at most three times. `stop`
-/// ends it early, with what there is by then.
+/// What was late, or went wrong on a machine that was late, is shown again when the
+/// others are done, at most three times. `stop` ends it early, with what there is by then.
 ///
 /// # Errors
 /// When no host can be made at all.
@@ -228,11 +229,15 @@ fn batch(
 }
 
 fn own(claim: &Claim, shared: &Shared<'_>) -> Own {
+    let began = clock::now();
     let mut scene = Scene::new(shared);
     let failed = match claim.show {
         None => None,
         Some(show) => show(&mut scene).err().map(|error| error.to_string()),
     };
+    if failed.is_some() || scene.facts.iter().any(|(_, holds)| !holds) {
+        scene.over = scene.over.or(shared.lateness.busy(began));
+    }
     Own {
         facts: scene.facts,
         over: scene.over,

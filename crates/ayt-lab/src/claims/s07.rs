@@ -32,7 +32,9 @@ fn show(scene: &mut Scene<'_>) -> Result<(), LabError> {
     let mark = pair.wire.mark();
     let expects = Expects::start(&server, terms)?;
     let _beats = Beats::start(&client, BEAT)?;
-    scene.pause(BEAT * 8)?;
+    scene.until(BEAT * 30, || {
+        Ok(pair.segments(Side::B, mark, |tcp| tcp.payload > 0) >= 8)
+    })?;
     let cut = pair.wire.cut()?.at;
     let until = cut + terms.detection() + Duration::from_secs(2);
     let given = expects.end(scene, until)?;

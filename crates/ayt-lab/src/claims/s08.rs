@@ -32,7 +32,8 @@ fn show(scene: &mut Scene<'_>) -> Result<(), LabError> {
         let beats = Beats::start(stream, beat)?;
         sides.push((who, terms, beats, Expects::start(stream, terms)?));
     }
-    scene.pause(beat * 6)?;
+    let beats = |side| pair.segments(side, 0, |tcp| tcp.payload > 0);
+    scene.until(beat * 30, || Ok(beats(Side::A) > 6 && beats(Side::B) > 6))?;
     let cut = pair.wire.cut()?.at;
     for (who, terms, _beats, expects) in &sides {
         let given = expects.end(scene, cut + terms.detection() + Duration::from_secs(2))?;
@@ -45,7 +46,7 @@ fn show(scene: &mut Scene<'_>) -> Result<(), LabError> {
             _ => scene.fact(false, format!("the {who}: it does not find it")),
         }
     }
-    let (a, b) = [Side::A, Side::B].map(|side| pair.segments(side, 0, |tcp| tcp.payload > 0)).into();
+    let (a, b) = (beats(Side::A), beats(Side::B));
     scene.fact(a > 4 && b > 4, format!("heartbeats sent by server and client: {a} and {b}"));
     Ok(())
 }

@@ -8,6 +8,7 @@ use ayt_core::facts::TimerKind;
 use ayt_core::tcp_state::TcpState;
 
 use super::actor::Leaks;
+use super::scene::descriptors;
 use super::{Claim, Scene, claim};
 use crate::error::LabError;
 use crate::packet::Side;
@@ -29,39 +30,52 @@ fn show(scene: &mut Scene<'_>) -> Result<(), LabError> {
     let listen = SocketAddr::from((pair.wire.v4(Side::A), 7000));
     let program = scene.shared.program;
     let server = Leaks::start(&pair.server, program, listen, DESCRIPTORS)?;
-    let told = |wanted: &str, time: Duration| {
-        scene.until(time, || {
-            let mut told = server.told.try_iter();
-            Ok(told.any(|line| line == wanted))
-        })
+    let next = || {
+        let mut told = None;
+        scene.until(Duration::from_secs(15), || {
+            told = server.told.try_recv().ok();
+            Ok(told.is_some())
+        })?;
+        let silent = || LabError::other("the server", "it says nothing", None);
+        told.ok_or_else(silent)
     };
-    if !told("listens", Duration::from_secs(15))? {
+    if next()? != "listens" {
         return Err(LabError::other("the server", "it does not get ready", None));
     }
-    let mut clients = 0_u64;
-    let mut full = false;
-    while !full && clients < 2 * DESCRIPTORS {
+    let mut accepted = 0;
+    let mut answer = String::new();
+    while answer.is_empty() && accepted <= DESCRIPTORS {
         drop(pair.connect(listen)?);
-        clients += 1;
-        full = told("EMFILE", Duration::from_millis(100))?;
+        match next()?.as_str() {
+            "accepts" => accepted += 1,
+            error => error.clone_into(&mut answer),
+        }
     }
+    // What it was given may lie above its limit.
+    let open = descriptors(server.process.pid());
+    let open = open.iter().filter(|one| **one < DESCRIPTORS).count() as u64;
     let text = format!(
-        "{clients} clients came and went; with at most {DESCRIPTORS} descriptors accept \
-         answers {}",
-        if full { "EMFILE" } else { "nothing" }
+        "{} clients came and went, {accepted} were accepted; {open} of {DESCRIPTORS} \
+         descriptors are open, and accept answers {answer}",
+        accepted + 1
     );
-    scene.fact(full && clients <= DESCRIPTORS, text);
+    scene.fact(answer == "EMFILE" && open == DESCRIPTORS, text);
     let closed = |socket: &&ayt_core::facts::Socket| {
         socket.state == TcpState::CloseWait && socket.inode != 0
     };
-    let before = pair.sockets(Side::A)?;
-    let before: Vec<_> = before.iter().filter(closed).map(|one| one.cookie).collect();
+    let mut before = Vec::new();
+    scene.until(Duration::from_secs(5), || {
+        let sockets = pair.sockets(Side::A)?;
+        before = sockets.iter().filter(closed).map(|one| one.cookie).collect();
+        Ok(before.len() as u64 == accepted)
+    })?;
     scene.pause(Duration::from_secs(3))?;
     let after = pair.sockets(Side::A)?;
     let after: Vec<_> = after.iter().filter(closed).collect();
     let same = after.iter().filter(|one| before.contains(&one.cookie)).count();
     let text = format!("{} sockets in CLOSE_WAIT; 3 s later {same} of them still are", before.len());
-    scene.fact(before.len() >= 4 && same == before.len(), text);
+    let each = before.len() as u64 == accepted && accepted >= 4;
+    scene.fact(each && same == before.len(), text);
     let timers = after.iter().filter(|one| one.timer.kind != TimerKind::Off).count();
     scene.fact(timers == 0, format!("{timers} of them have a kernel timer running"));
     let mut late = pair.connect(listen)?;

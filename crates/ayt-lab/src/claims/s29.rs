@@ -29,18 +29,21 @@ fn show(scene: &mut Scene<'_>) -> Result<(), LabError> {
     let pair = scene.pair()?;
     crawler(scene, &pair)?;
     let listener = pair.listen()?;
-    let page = |reads: fn(&mut TcpStream) -> usize| -> Result<usize, LabError> {
+    let page = |reads: fn(&mut TcpStream) -> usize, before: bool| -> Result<usize, LabError> {
         let (mut server, mut client) = pair.connection(&listener)?;
-        // No data yet, for some time.
-        let late = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(100));
-            server.write_all(PAGE)
-        });
-        let read = reads(&mut client);
-        let _ = late.join();
-        Ok(read)
+        if before {
+            // Nothing has come yet.
+            return Ok(reads(&mut client));
+        }
+        super::scene::did("send", server.write_all(PAGE))?;
+        drop(server);
+        Ok(reads(&mut client))
     };
-    let (zero, now, end) = (page(until_zero_byte)?, page(until_no_data)?, page(until_end)?);
+    let (zero, now, end) = (
+        page(until_zero_byte, false)?,
+        page(until_no_data, true)?,
+        page(until_end, false)?,
+    );
     let all = PAGE.len();
     let text = format!("a page of {all} bytes, the fourth of them 0: read to a byte of 0: {zero}");
     scene.fact(zero == 3, text);

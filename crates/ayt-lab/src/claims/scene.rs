@@ -41,7 +41,8 @@ pub(super) struct Shared<'a> {
 pub struct Scene<'a> {
     pub(super) shared: &'a Shared<'a>,
     pub(super) facts: Vec<Fact>,
-    /// Something was later than planned, by this much.
+    /// Something was later than planned, by this much; or wrong, on a machine that was
+    /// late by this much. It is shown again.
     pub(super) over: Option<Duration>,
     /// And the machine itself was late enough to explain it.
     pub(super) held_up: Option<Duration>,
@@ -79,7 +80,7 @@ impl<'a> Scene<'a> {
         span: Span,
         since: Duration,
     ) {
-        let late = self.shared.lateness.worst(since, clock::now());
+        let late = self.shared.lateness.worst_of_any(since, clock::now());
         let late = late.max(pair.late(since)) * WAKES;
         let over = time.saturating_sub(span.latest);
         let excused = !over.is_zero() && over <= late;
@@ -95,7 +96,10 @@ impl<'a> Scene<'a> {
 
     /// This machine was too slow for it: nothing was measured.
     pub(super) fn too_slow(&mut self) {
-        let late = self.shared.lateness.worst(Duration::ZERO, clock::now());
+        let late = self
+            .shared
+            .lateness
+            .worst_of_any(Duration::ZERO, clock::now());
         self.over = Some(self.over.unwrap_or_default().max(late));
         self.held_up = Some(self.held_up.unwrap_or_default().max(late));
     }
@@ -195,4 +199,12 @@ pub(super) fn errno(error: &std::io::Error) -> String {
         Some(113) => "EHOSTUNREACH".to_owned(),
         _ => error.to_string(),
     }
+}
+
+/// The descriptors that a process has open.
+pub(super) fn descriptors(pid: u32) -> Vec<u64> {
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    let open = open.into_iter().flatten().flatten();
+    open.filter_map(|one| one.file_name().to_str()?.parse().ok())
+        .collect()
 }

@@ -31,7 +31,7 @@ use crate::packet::Side;
 pub use crate::story::Event;
 pub use outcome::Outcome;
 pub use page::html;
-pub use write::{Written, write, write_pcaps};
+pub use write::{Written, make_folder, write, write_pcaps};
 
 /// What a page is made of.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +69,8 @@ pub struct Run {
     pub planned: Option<[Duration; 2]>,
     /// Living connections that were called dead.
     pub false_deaths: u64,
+    /// Sentences that it shows, such as `S6: a normal end wakes a blocked read`.
+    pub shows: Vec<String>,
     /// What is not as it was planned, where something is not.
     pub differs: Option<String>,
     /// What else was looked for: a sentence, and whether it holds.

@@ -171,6 +171,9 @@ fn facts(body: &mut Markup, report: &Report, run: &Run, index: usize, outcome: O
         if let Some(differs) = &run.differs {
             fact("differs", differs.clone());
         }
+        for sentence in &run.shows {
+            fact("shows", sentence.clone());
+        }
         for (sentence, holds) in &run.facts {
             fact(if *holds { "seen" } else { "not so" }, sentence.clone());
         }

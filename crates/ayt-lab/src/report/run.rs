@@ -3,6 +3,8 @@
 use ayt_core::plan::Path;
 
 use super::{Event, Run};
+use crate::claims::Claim;
+use crate::error::LabError;
 use crate::faults::Fault;
 use crate::runner::commands::Trial;
 use crate::runner::{self, Standing};
@@ -43,6 +45,21 @@ impl Run {
     }
 }
 
+impl Run {
+    /// Of a fault between two commands that could not be tried, and why.
+    #[must_use]
+    pub fn not_tried(fault: Fault, why: &LabError) -> Self {
+        Self {
+            name: fault.name().to_owned(),
+            fault: fault.name().to_owned(),
+            detector: "the server".to_owned(),
+            differs: Some(format!("could not be run: {why}")),
+            hosts: HOSTS.map(str::to_owned),
+            ..Self::default()
+        }
+    }
+}
+
 impl From<&runner::Outcome> for Run {
     fn from(outcome: &runner::Outcome) -> Self {
         let cell = &outcome.cell;
@@ -77,6 +94,7 @@ impl From<&runner::Outcome> for Run {
                     by.as_secs_f64() * 1e3
                 )),
             },
+            shows: cell.shows.iter().map(|row| sentence(row)).collect(),
             facts: outcome.facts.clone(),
             zero: outcome.zero,
             counted_from: outcome.counted_from,
@@ -92,4 +110,12 @@ impl From<&runner::Outcome> for Run {
             forgotten: outcome.forgotten,
         }
     }
+}
+
+/// A row of the scope with what is so, where the lab has it.
+fn sentence(row: &str) -> String {
+    Claim::named(row).map_or_else(
+        || row.to_owned(),
+        |claim| format!("{}: {}", claim.id, claim.truth),
+    )
 }

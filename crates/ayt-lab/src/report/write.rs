@@ -36,7 +36,7 @@ pub fn write(dir: &Path, report: &Report) -> Result<Written, LabError> {
     } else {
         Vec::new()
     };
-    make(dir)?;
+    make_folder(dir)?;
     let page = dir.join(PAGE);
     put(dir, &page, |file| file.write_all(html(report).as_bytes()))?;
     Ok(Written { page, pcaps })
@@ -47,7 +47,7 @@ pub fn write(dir: &Path, report: &Report) -> Result<Written, LabError> {
 /// # Errors
 /// As [`write()`].
 pub fn write_pcaps(dir: &Path, report: &Report) -> Result<Vec<PathBuf>, LabError> {
-    make(dir)?;
+    make_folder(dir)?;
     let mut paths = Vec::with_capacity(report.runs.len());
     for (index, run) in report.runs.iter().enumerate() {
         let path = dir.join(pcap_name(index, &run.name));
@@ -80,7 +80,12 @@ pub(super) fn pcap_name(index: usize, name: &str) -> String {
     out + ".pcapng"
 }
 
-fn make(dir: &Path) -> Result<(), LabError> {
+/// Makes the folder where it is missing, so that it is known before what is to be written
+/// there takes its time.
+///
+/// # Errors
+/// As [`write()`].
+pub fn make_folder(dir: &Path) -> Result<(), LabError> {
     fs::create_dir_all(dir).map_err(|error| refused("make the folder", dir, &error))
 }
 

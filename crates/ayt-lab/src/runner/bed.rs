@@ -147,23 +147,7 @@ impl Bed {
     /// longer than any acknowledgement is held back. One that came after the fault would
     /// be answered by routers and NATs, and count as data in flight.
     pub(super) fn wait_for_quiet(&self) {
-        let give_up = clock::now() + PATIENCE;
-        loop {
-            let (last, owed) = self.wire.log(|log| {
-                let last = log.records().next_back().map(|record| record.at);
-                (last, log.owes_acknowledgement())
-            });
-            let now = clock::now();
-            let quiet = now.saturating_sub(last.unwrap_or_default());
-            let left = match owed {
-                true => QUIET,
-                false => QUIET.saturating_sub(quiet),
-            };
-            if left.is_zero() || now > give_up {
-                return;
-            }
-            std::thread::sleep(left);
-        }
+        wait_for_quiet(&self.wire, QUIET, PATIENCE);
     }
 
     /// Who watches.
@@ -263,6 +247,28 @@ impl Bed {
                 .filter_map(Record::delivered_at)
                 .find(|at| *at >= since)
         })
+    }
+}
+
+/// Waits until everything is acknowledged and the wire has been silent for `quiet`; for
+/// at most `patience`.
+fn wait_for_quiet(wire: &Wire, quiet: Duration, patience: Duration) {
+    let give_up = clock::now() + patience;
+    loop {
+        let (last, owed) = wire.log(|log| {
+            let last = log.records().next_back().map(|record| record.at);
+            (last, log.owes_acknowledgement())
+        });
+        let now = clock::now();
+        let silent = now.saturating_sub(last.unwrap_or_default());
+        let left = match owed {
+            true => quiet,
+            false => quiet.saturating_sub(silent),
+        };
+        if left.is_zero() || now > give_up {
+            return;
+        }
+        std::thread::sleep(left);
     }
 }
 

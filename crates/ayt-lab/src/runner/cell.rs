@@ -52,7 +52,8 @@ pub struct Outcome {
     pub false_deaths: u32,
     /// How it stands.
     pub standing: Standing,
-    /// How much later than planned it was noticed, where it was.
+    /// How much later than planned it was noticed, where it was; or how late the machine
+    /// was, where something else went wrong on one that was busy. It is run again.
     pub over: Option<Duration>,
     /// The first try was late by this much; it was run again, with less beside it.
     pub retried: Option<Duration>,
@@ -108,7 +109,8 @@ pub(super) struct Shared<'a> {
 
 /// Runs a cell once.
 pub(super) fn run(cell: &Cell, shared: &Shared<'_>) -> Outcome {
-    measure(cell, shared).unwrap_or_else(|error| Outcome {
+    let began = clock::now();
+    let mut outcome = measure(cell, shared).unwrap_or_else(|error| Outcome {
         cell: cell.clone(),
         detected: false,
         cause: None,
@@ -124,7 +126,11 @@ pub(super) fn run(cell: &Cell, shared: &Shared<'_>) -> Outcome {
         records: Vec::new(),
         forgotten: 0,
         events: Vec::new(),
-    })
+    });
+    if matches!(outcome.standing, Standing::Differs(_) | Standing::Failed(_)) {
+        outcome.over = outcome.over.or(shared.lateness.busy(began));
+    }
+    outcome
 }
 
 fn measure(cell: &Cell, shared: &Shared<'_>) -> Result<Outcome, LabError> {

@@ -61,6 +61,19 @@ impl Bed {
         }
     }
 
+    /// When the last FIN so far was sent, of either side.
+    ///
+    /// # Errors
+    /// When there was none.
+    pub fn last_fin(&self) -> Result<Duration, LabError> {
+        let last = self.wire.log(|log| {
+            let mut sent = log.records().rev();
+            let fin = sent.find(|record| record.tcp().is_some_and(|tcp| tcp.flags.fin));
+            fin.map(|record| record.at)
+        });
+        last.ok_or_else(|| LabError::other("the wire", "no FIN was seen", None))
+    }
+
     /// Whether the planner calls it safe to watch with these settings over this loss.
     #[must_use]
     pub fn called_safe(&self) -> Option<(String, bool)> {

@@ -57,8 +57,8 @@ pub struct Progress {
 }
 
 /// Runs cells, many at once; the outcomes in the order of the cells. A cell that was
-/// late is run again when the others are done, at most four times. `stop` ends it early,
-/// with what there is by then.
+/// late, or went wrong on a machine that was, is run again when the others are done, at
+/// most four times. `stop` ends it early, with what there is by then.
 ///
 /// # Errors
 /// When no host can be made at all.

@@ -3,7 +3,7 @@
 //! ```toml
 //! # One file, one fault.
 //! fault = "silent-drop"
-//! shows = ["S1", "S5"]          # rows of the project's scope, optional
+//! shows = ["S1", "S5"]          # rows of `ayt lab claims`, told with it; optional
 //!
 //! [[run]]
 //! detector = "keepalive"
@@ -55,7 +55,7 @@ pub struct Cell {
     pub slow: bool,
     /// The cause that must be told, or nothing at all; `None`: as the planner has it.
     pub expect: Option<Option<Cause>>,
-    /// Rows of the scope that it shows.
+    /// Rows of `ayt lab claims` that it shows: told in reports and JSON.
     pub shows: Vec<String>,
 }
 

@@ -113,6 +113,8 @@ pub(super) fn run(spec: Spec) -> i32 {
             _ => return 2,
         },
     };
+    // Before any thread is started: those that read are to be as prompt.
+    ayt_sys::lab::exact_timers();
     if let Some(terms) = setting.and_then(super::session::Terms::of) {
         return super::session::run(&spec, terms, clock);
     }
@@ -128,7 +130,6 @@ pub(super) fn run(spec: Spec) -> i32 {
         hub.tell(0, clock.now(), What::Failed(error.to_string()));
         return 1;
     }
-    ayt_sys::lab::exact_timers();
     loop {
         let wait = hub.deadline().map(|at| at.saturating_sub(clock.now()));
         let input = match wait {

@@ -29,12 +29,13 @@ fn two_hosts_talk_in_both_families_and_the_log_tells() -> Done {
             });
             ours.cloned().collect::<Vec<_>>()
         });
-        let flags: Vec<String> = log
+        let mut flags: Vec<String> = log
             .iter()
-            .take(3)
             .map(|record| record.tcp().unwrap().flags.to_string())
             .collect();
-        assert_eq!(flags, ["S", "S.", "."]);
+        // On a busy machine a SYN is sent again.
+        flags.dedup();
+        assert_eq!(flags[..3], ["S", "S.", "."]);
         assert_eq!(
             log[0].tcp().unwrap().options.mss,
             Some(if six { 1440 } else { 1460 })

@@ -23,7 +23,7 @@ pub(super) fn run(
     json: bool,
     out: &mut Output,
 ) -> Result<ExitCode, Failure> {
-    let chosen = chosen(args, rows)?;
+    let chosen = chosen(rows)?;
     // Before anything starts a thread.
     ground::take()?;
     let stop = Stop::watch();
@@ -51,7 +51,7 @@ pub(super) fn run(
                 out.row_done()
             });
         }
-        text::lab::claims(out, page, &shown, took)
+        text::lab::claims(out, page, (&shown, chosen.len()), took)
     })?;
     if let Some(exit) = stop.exit() {
         return Ok(exit);
@@ -62,11 +62,7 @@ pub(super) fn run(
     Ok(ExitCode::of_look(found, partial))
 }
 
-fn chosen(args: &LabArgs, rows: &[String]) -> Result<Vec<&'static Claim>, Failure> {
-    if !args.fault.is_empty() || !args.detector.is_empty() {
-        let why = "`ayt lab claims` takes rows, such as S12, and neither --fault nor --detector";
-        return Err(Failure::Usage(why.to_owned()));
-    }
+fn chosen(rows: &[String]) -> Result<Vec<&'static Claim>, Failure> {
     let named = rows.iter().map(|row| {
         Claim::named(row).ok_or_else(|| {
             let last = claims::ALL.last().map_or("", |claim| claim.id);

@@ -29,6 +29,7 @@ pub(super) fn run(
     out: &mut Output,
 ) -> Result<ExitCode, Failure> {
     let faults = chosen(args)?;
+    files::prepare(args)?;
     ground::take()?;
     let stop = Stop::watch();
     let commands = Commands {
@@ -61,29 +62,42 @@ pub(super) fn run(
     });
     drop(line);
     results.sort_by_key(|(fault, _)| *fault);
-    let mut rows = Vec::new();
-    for (fault, result) in results {
-        rows.push((fault, result?));
+    // A fault that could not be tried does not take the others with it.
+    if results.iter().all(|(_, result)| result.is_err())
+        && let Some((_, result)) = results.pop()
+    {
+        result?;
     }
+    let rows = results;
     let title = format!("{server} and {client}");
     let kept = files::keep(args, &title, || {
         let runs = rows.iter();
-        runs.map(|(fault, trial)| Run::of_trial(*fault, trial))
-            .collect()
-    })?;
+        runs.map(|(fault, result)| match result {
+            Ok(trial) => Run::of_trial(*fault, trial),
+            Err(why) => Run::not_tried(*fault, why),
+        })
+        .collect()
+    });
     out.print(|out, page| {
         if args.json.json {
-            return rows.iter().try_for_each(|(fault, trial)| {
-                for noticed in &trial.sides {
-                    json::noticed(out.buffer(), *fault, noticed);
+            return rows.iter().try_for_each(|(fault, result)| {
+                match result {
+                    Ok(trial) => trial.sides.iter().for_each(|noticed| {
+                        json::noticed(out.buffer(), *fault, noticed);
+                    }),
+                    Err(why) => json::not_tried(out.buffer(), *fault, &why.to_string()),
                 }
                 out.row_done()
             });
         }
         text::lab::noticed(out, page, &rows, watch)?;
-        text::lab::kept(out, page, &kept)
+        text::lab::kept(out, page, kept.as_deref().unwrap_or_default())
     })?;
-    Ok(stop.exit().unwrap_or(ExitCode::Healthy))
+    kept?;
+    let partial = rows.iter().any(|(_, result)| result.is_err());
+    Ok(stop
+        .exit()
+        .unwrap_or_else(|| ExitCode::of_look(false, partial)))
 }
 
 fn chosen(args: &LabArgs) -> Result<Vec<Fault>, Failure> {

@@ -8,6 +8,12 @@ use ayt_lab::report::{self, Report, Run};
 use crate::args::LabArgs;
 use crate::failure::Failure;
 
+/// Makes the folders, before anything is measured for them.
+pub(super) fn prepare(args: &LabArgs) -> Result<(), Failure> {
+    let mut wanted = args.report.iter().chain(&args.pcap);
+    wanted.try_for_each(|dir| Ok(report::make_folder(dir)?))
+}
+
 /// Writes what is wanted; where it lies now.
 pub(super) fn keep(
     args: &LabArgs,

@@ -21,18 +21,28 @@ const INDENT: usize = 5;
 /// Width of `Told:  `.
 const LABEL: usize = 7;
 
-/// Writes each claim with what was seen of it, and a summary.
+/// Writes each claim with what was seen of it, and a summary; of `wanted` fewer were shown
+/// when it was stopped.
 pub(crate) fn claims<W: Write>(
     out: &mut W,
     page: Page,
-    shown: &[Shown],
+    (shown, wanted): (&[Shown], usize),
     took: Duration,
 ) -> io::Result<()> {
+    if shown.is_empty() {
+        let text = format!("Stopped: none of {wanted} claims was shown.");
+        return notes::say(out, page, style::WARNING, &text);
+    }
     for one in shown {
         row(out, page, one)?;
         writeln!(out)?;
     }
-    summary(out, page, shown, took)
+    summary(out, page, shown, took)?;
+    if shown.len() < wanted {
+        let text = format!("Stopped: {} claims were not shown.", wanted - shown.len());
+        notes::say(out, page, style::WARNING, &text)?;
+    }
+    Ok(())
 }
 
 fn row<W: Write>(out: &mut W, page: Page, shown: &Shown) -> io::Result<()> {

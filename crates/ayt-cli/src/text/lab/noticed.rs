@@ -6,10 +6,11 @@ use std::time::Duration;
 use ayt_core::duration::Ms;
 use ayt_lab::faults::Fault;
 use ayt_lab::runner::commands::{LOOKS, Noticed, Trial};
+use ayt_lab::{LabError, Side};
 
 use crate::output::page::Page;
 use crate::text::table::{self, Align, Column, Cut};
-use crate::text::{notes, style};
+use crate::text::{escape, notes, style};
 
 const COLUMNS: [Column; 3] = [
     Column::new("FAULT", Align::Left, 10, Cut::Never),
@@ -21,18 +22,31 @@ const COLUMNS: [Column; 3] = [
 pub(crate) fn noticed<W: Write>(
     out: &mut W,
     page: Page,
-    rows: &[(Fault, Trial)],
+    rows: &[(Fault, Result<Trial, LabError>)],
     watch: Duration,
 ) -> io::Result<()> {
     table::write(out, page, &COLUMNS, rows.len(), |at, row| {
-        let (fault, trial) = &rows[at];
+        let (fault, result) = &rows[at];
         row.cell(style::TITLE).push_str(fault.name());
+        let Ok(trial) = result else {
+            for _ in Side::BOTH {
+                row.cell(style::ERROR).push_str("could not be tried");
+            }
+            return;
+        };
         for side in &trial.sides {
             let (text, colour) = told(side);
             row.cell(colour).push_str(&text);
         }
     })?;
     writeln!(out)?;
+    let failed = rows
+        .iter()
+        .filter_map(|(fault, result)| Some((fault, result.as_ref().err()?)));
+    for (fault, why) in failed {
+        let why = escape::visible(&why.to_string()).into_owned();
+        notes::item(out, page, &format!("{}: {why}", fault.name()))?;
+    }
     let text = format!(
         "Seconds after the fault, as each side's kernel knew it, looked at every {}; watched \
          for {}. The client's host is the one that broke: what it shows there is its own end.",

@@ -113,15 +113,29 @@ fn shown(write: impl FnOnce(&mut Vec<u8>, Page) -> io::Result<()>) -> String {
 #[test]
 fn the_matrix_at_80_columns() {
     let took = Duration::from_secs(38);
-    let text = shown(|out, page| write(out, page, &outcomes(), false, took));
+    let text = shown(|out, page| write(out, page, (&outcomes(), 7), false, took));
     insta::assert_snapshot!(text);
 }
 
 #[test]
 fn each_cell_at_80_columns() {
     let took = Duration::from_secs(38);
-    let text = shown(|out, page| write(out, page, &outcomes(), true, took));
+    let text = shown(|out, page| write(out, page, (&outcomes(), 7), true, took));
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn what_was_stopped_says_how_much_was_not_run() {
+    let took = Duration::from_secs(4);
+    let text = shown(|out, page| write(out, page, (&outcomes(), 9), false, took));
+    assert!(text.contains("Stopped: 2 cells were not run."), "{text}");
+    let text = shown(|out, page| write(out, page, (&[], 9), false, took));
+    assert_eq!(text, "Stopped: none of 9 cells was run.\n");
+    let few = a_few_claims();
+    let text = shown(|out, page| claims(out, page, (&few, few.len() + 3), took));
+    assert!(text.contains("Stopped: 3 claims were not shown."), "{text}");
+    let text = shown(|out, page| claims(out, page, (&[], 3), took));
+    assert_eq!(text, "Stopped: none of 3 claims was shown.\n");
 }
 
 /// What a run of a few claims might have brought.
@@ -162,7 +176,7 @@ pub(crate) fn a_few_claims() -> Vec<Shown> {
 #[test]
 fn claims_at_80_columns() {
     let took = Duration::from_secs(31);
-    let text = shown(|out, page| claims(out, page, &a_few_claims(), took));
+    let text = shown(|out, page| claims(out, page, (&a_few_claims(), 6), took));
     insta::assert_snapshot!(text);
 }
 
@@ -176,7 +190,7 @@ fn every_claim_fits_80_columns() {
         retried: false,
     });
     let all: Vec<Shown> = all.collect();
-    let text = shown(|out, page| claims(out, page, &all, Duration::ZERO));
+    let text = shown(|out, page| claims(out, page, (&all, all.len()), Duration::ZERO));
     assert!(text.contains("Told:"), "{text}");
 }
 

@@ -21,8 +21,10 @@ use crate::wire::Wire;
 
 /// Between two looks whether they are there yet.
 const LOOK: Duration = Duration::from_millis(10);
-/// For a greeting, where there is one.
-const GREETING: Duration = Duration::from_millis(300);
+/// Whoever has been silent for as long has greeted, where there is a greeting.
+const GREETED: Duration = Duration::from_millis(300);
+/// And who is not silent by then never is.
+const TALKS: Duration = Duration::from_secs(5);
 
 impl Bed {
     /// As [`Bed::make`], with commands at both ends, up to their connection.
@@ -53,7 +55,7 @@ impl Bed {
         let client = Agent::start_command(&hosts[1], &filled(&commands.client))?;
         let connects = "the client is to connect";
         reach(&client, &hosts[1], TcpState::Established, connects)?;
-        thread::sleep(GREETING);
+        super::wait_for_quiet(&wire, GREETED, TALKS);
         Ok(Self {
             wire,
             cell: cell.clone(),

@@ -72,12 +72,6 @@ pub fn monotonic() -> Duration {
     Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or_default())
 }
 
-/// Lets the waits of the calling thread end when they are asked to, instead of up
-/// to 50 µs later (`PR_SET_TIMERSLACK`). Without the right to, they stay as they are.
-pub fn exact_timers() {
-    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
-}
-
 /// Lets this process have at most so many open descriptors (`RLIMIT_NOFILE`). It cannot
 /// be raised again above what it was.
 ///
