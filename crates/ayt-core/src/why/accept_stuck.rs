@@ -1,15 +1,25 @@
 //! Clients connect, and the program never takes them: which thread sits where
 //! instead.
+//!
+//! A program that serves one client after another takes its time over each, and
+//! two looks shortly one after the other would find it guilty. So it must be shown
+//! that nothing was taken for as long as a stop must last to count
+//! ([`Limits::idle_after`](crate::doctor::Limits::idle_after)): by looks so far
+//! apart, or by threads of which none has run for so long. Only what cannot come
+//! back by itself needs no such proof.
+
+use std::time::Duration;
 
 use super::graph::{Kind, Relation};
 use super::told::Cause;
-use super::waits::{best, follow};
+use super::waits::{Wait, best, follow};
 use super::{Case, Rule, words};
 use crate::doctor::queue::{Queues, Stuck};
 use crate::doctor::{Evidence, Severity, Value};
 use crate::duration::Ms;
 use crate::fact::Fact;
 use crate::facts::Socket;
+use crate::verdict::Verdict;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -18,15 +28,70 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
+/// What is not for good and has lasted shorter than this may still be slowness:
+/// half of the 10 s that many clients take as their connect timeout.
+const SLOW: Duration = Duration::from_secs(5);
+
 fn check(case: &Case<'_>) -> Vec<Cause> {
     stuck(case)
         .into_iter()
         .filter(|stuck| {
             let told = |listener: &&Socket| case.explained.contains(&listener.cookie);
-            !stuck.listeners.iter().any(told)
+            !stuck.listeners.iter().any(told) && is_settled(case, stuck)
         })
         .map(|stuck| cause(case, &stuck))
         .collect()
+}
+
+/// A queue of the subject's of which nothing was taken between the looks, though
+/// its program may merely be slow: a later second look tells.
+#[must_use]
+pub fn unsettled(case: &Case<'_>) -> bool {
+    stuck(case).iter().any(|stuck| !is_settled(case, stuck))
+}
+
+fn is_settled(case: &Case<'_>, stuck: &Stuck<'_>) -> bool {
+    let pids = stuck.pids(case.facts);
+    let for_good = best(case, &pids).is_some_and(|(_, _, wait)| is_for_good(case, &wait));
+    for_good || taken_nothing_for(case, &pids) >= case.limits.idle_after
+}
+
+/// Without somebody's help it does not come back.
+fn is_for_good(case: &Case<'_>, wait: &Wait<'_>) -> bool {
+    match wait {
+        Wait::Stopped(_) => true,
+        Wait::Connection(_, _, socket) => {
+            let verdict = case.facts.verdict_of(socket);
+            verdict.is_some_and(Verdict::is_dead)
+        }
+        _ => false,
+    }
+}
+
+/// How long it is sure that nothing was taken: between the looks, or since the
+/// last thread ran that could have.
+fn taken_nothing_for(case: &Case<'_>, pids: &[u32]) -> Duration {
+    let between = case.facts.second_look.as_ref().map(|second| second.after);
+    between.max(asleep(case, pids)).unwrap_or_default()
+}
+
+/// How long no thread of these processes has run, where all of them were read.
+fn asleep(case: &Case<'_>, pids: &[u32]) -> Option<Duration> {
+    let mut shortest: Option<u64> = None;
+    for &pid in pids {
+        let threads = case.facts.inside.threads_of(pid).ok()?;
+        if threads.not_read > 0 {
+            return None;
+        }
+        for detail in &threads.seen {
+            if detail.thread.state == 'R' {
+                return None;
+            }
+            let blocked = case.blocked_ms(detail)?;
+            shortest = Some(shortest.map_or(blocked, |shortest| shortest.min(blocked)));
+        }
+    }
+    shortest.map(Duration::from_millis)
 }
 
 /// The subject's queues of which nothing was taken between two looks.
@@ -61,8 +126,17 @@ fn cause(case: &Case<'_>, stuck: &Stuck<'_>) -> Cause {
     match best(case, &pids) {
         Some((pid, detail, wait)) => {
             follow(case, &mut cause, pid, detail, wait);
-            if !wait.is_blocked() && stuck.oldest() < 5_000 {
-                // It may merely be slow.
+            let lasts = taken_nothing_for(case, &pids);
+            let sits = case.blocked_ms(detail).filter(|_| wait.is_blocked());
+            let long = lasts.max(Duration::from_millis(sits.unwrap_or(0))) >= SLOW;
+            if !is_for_good(case, &wait) && !long {
+                cause.severity = Severity::Warning;
+                cause.says(format!(
+                    "It may merely be slow over one client: all that is sure is that it has \
+                     taken nobody for {}.",
+                    Ms::from(lasts)
+                ));
+            } else if !wait.is_blocked() && stuck.oldest() < Ms::from(SLOW).0 {
                 cause.severity = Severity::Warning;
             }
         }

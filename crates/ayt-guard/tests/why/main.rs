@@ -11,5 +11,6 @@ mod addresses;
 mod limits;
 mod peers;
 mod queues;
+mod slow;
 mod support;
 mod vanish;
