@@ -47,9 +47,15 @@ pub(crate) fn because(ns: &Ns, wanted: &str, cause: &str) -> Answer {
 /// Asks until this is the first cause, and the sentence says so.
 #[track_caller]
 pub(crate) fn because_that(ns: &Ns, wanted: &str, cause: &str, says: &str) -> Answer {
-    let question = question(ns, wanted);
-    eventually(&format!("{cause} of {wanted}"), PATIENCE, || {
-        let answer = ask(&question).map_err(|error| error.to_string())?;
+    answered(&question(ns, wanted), cause, says)
+}
+
+/// The same of any question.
+#[track_caller]
+pub(crate) fn answered(question: &Question, cause: &str, says: &str) -> Answer {
+    let wanted = &question.wanted;
+    eventually(&format!("{cause} of {wanted:?}"), PATIENCE, || {
+        let answer = ask(question).map_err(|error| error.to_string())?;
         let explanation = &answer.explanation;
         let first = explanation.causes.first().map(|first| first.id);
         if first == Some(cause) && explanation.sentence.contains(says) {
