@@ -13,4 +13,5 @@ mod peers;
 mod queues;
 mod slow;
 mod support;
+mod twins;
 mod vanish;

@@ -2,14 +2,13 @@
 //! has stopped taking any, is.
 
 use std::io::Write as _;
-use std::time::Duration;
 
 use ayt_guard::why::{Answer, Question};
 use ayt_testbed::{Fixture, Ns, eventually};
 
 use crate::support::{
-    Done, PATIENCE, ask, assert_well, because_that, can_python, connect, loopback, python,
-    question, says,
+    Done, PATIENCE, ask, assert_well, because_that, can_python, connect, loopback, patient, python,
+    says,
 };
 
 /// A server of one thread that does this over each client, half a second, and stays
@@ -32,13 +31,6 @@ fn slow(ns: &Ns, work: &str) -> Result<Fixture, Box<dyn std::error::Error>> {
     )
 }
 
-/// A question that waits longer for a slow server than a busy machine holds one up.
-fn patient(ns: &Ns) -> Question {
-    let mut question = question(ns, ":7000");
-    question.limits.idle_after = Duration::from_secs(15);
-    question
-}
-
 /// It looked longer than the two looks that everybody gets.
 fn looked_on(answer: &Answer, question: &Question) -> bool {
     let second = answer.facts.second_look.as_ref();
@@ -54,7 +46,7 @@ fn is_well_though_clients_wait(work: &str) -> Done {
     drop(connect(&ns, loopback(7000)));
     let crowd = ["crowd", "127.0.0.1:7000", "--number", "6"];
     let _crowd = Fixture::start(&ns, crowd)?;
-    let question = patient(&ns);
+    let question = patient(&ns, ":7000");
     eventually("a client that waits on", PATIENCE, || {
         let answer = ask(&question).expect("an answer");
         assert_well(&answer);

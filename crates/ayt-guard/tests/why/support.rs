@@ -34,6 +34,13 @@ pub(crate) fn question(ns: &Ns, wanted: &str) -> Question {
     }
 }
 
+/// A question that waits longer for a slow server than a busy machine holds one up.
+pub(crate) fn patient(ns: &Ns, wanted: &str) -> Question {
+    let mut question = question(ns, wanted);
+    question.limits.idle_after = Duration::from_secs(15);
+    question
+}
+
 pub(crate) fn ask(question: &Question) -> Result<Answer, WhyError> {
     why(question, &AtomicBool::new(false), &mut |_| {})
 }
