@@ -25,6 +25,8 @@ const EXACT: usize = 512;
 /// Between two looks at a queue whose program may merely be slow, at most: so late
 /// it is seen at worst that it goes on.
 const LONGEST: Duration = Duration::from_millis(500);
+/// Between two looks at whether it is to stop.
+const TICK: Duration = Duration::from_millis(50);
 
 /// Adds what the question needs. `first` is when the tables had been read. Where
 /// somebody waits to be accepted it looks again after `apart`, and on until it is
@@ -73,7 +75,7 @@ pub(super) fn look(
     let watched: BTreeSet<NsId> = looks.iter().map(|place| place.id).collect();
     let (partial, mut next) = (parts.partial.clone(), apart);
     loop {
-        std::thread::sleep(next.saturating_sub(first.elapsed()));
+        rest(first, next, stop);
         parts.second_look = Some(doctor::second_look(&mut looks, &watched, first));
         // After the look, so that a thread that blocks did so while it was made.
         parts.inside = Inside::default();
@@ -87,6 +89,17 @@ pub(super) fn look(
         let looked = first.elapsed();
         next = looked + apart.max(looked / 4).min(LONGEST);
         parts = facts.into_parts();
+    }
+}
+
+/// Waits until this long after `first`, or for a stop.
+fn rest(first: Instant, until: Duration, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        let left = until.saturating_sub(first.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::sleep(left.min(TICK));
     }
 }
 
