@@ -18,7 +18,7 @@ use crate::doctor::queue::{Queues, Stuck};
 use crate::doctor::{Evidence, Severity, Value};
 use crate::duration::Ms;
 use crate::fact::Fact;
-use crate::facts::Socket;
+use crate::facts::{Socket, ThreadDetail};
 use crate::verdict::Verdict;
 
 /// The rule.
@@ -28,8 +28,9 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
-/// What is not for good and has lasted shorter than this may still be slowness:
-/// half of the 10 s that many clients take as their connect timeout.
+/// What is not for good and has lasted shorter than this may be slowness; clients
+/// that wait as long give up, whatever the reason: half of the 10 s that many of them
+/// take as their connect timeout.
 const SLOW: Duration = Duration::from_secs(5);
 
 fn check(case: &Case<'_>) -> Vec<Cause> {
@@ -52,20 +53,29 @@ pub fn unsettled(case: &Case<'_>) -> bool {
 
 fn is_settled(case: &Case<'_>, stuck: &Stuck<'_>) -> bool {
     let pids = stuck.pids(case.facts);
-    let for_good = best(case, &pids).is_some_and(|(_, _, wait)| is_for_good(case, &wait));
-    for_good || taken_nothing_for(case, &pids) >= case.limits.idle_after
+    is_for_good(case, best(case, &pids)) || taken_nothing_for(case, &pids) >= case.limits.idle_after
 }
 
+/// A thread that explains why nothing is taken, and what it waits for.
+type Best<'a> = Option<(u32, &'a ThreadDetail, Wait<'a>)>;
+
 /// Without somebody's help it does not come back.
-fn is_for_good(case: &Case<'_>, wait: &Wait<'_>) -> bool {
-    match wait {
-        Wait::Stopped(_) => true,
-        Wait::Connection(_, _, socket) => {
+fn is_for_good(case: &Case<'_>, best: Best<'_>) -> bool {
+    match best {
+        Some((_, _, Wait::Stopped(_))) => true,
+        Some((_, _, Wait::Connection(_, _, socket))) => {
             let verdict = case.facts.verdict_of(socket);
             verdict.is_some_and(Verdict::is_dead)
         }
         _ => false,
     }
+}
+
+/// How long it has been blocked.
+fn sits(case: &Case<'_>, best: Best<'_>) -> Duration {
+    let blocked = best.filter(|(_, _, wait)| wait.is_blocked());
+    let ms = blocked.and_then(|(_, detail, _)| case.blocked_ms(detail));
+    Duration::from_millis(ms.unwrap_or_default())
 }
 
 /// How long it is sure that nothing was taken: between the looks, or since the
@@ -123,23 +133,9 @@ fn cause(case: &Case<'_>, stuck: &Stuck<'_>) -> Cause {
         cause.shown("listener", Value::Text(address.to_string()));
     }
     queue(case, &mut cause, stuck);
-    match best(case, &pids) {
-        Some((pid, detail, wait)) => {
-            follow(case, &mut cause, pid, detail, wait);
-            let lasts = taken_nothing_for(case, &pids);
-            let sits = case.blocked_ms(detail).filter(|_| wait.is_blocked());
-            let long = lasts.max(Duration::from_millis(sits.unwrap_or(0))) >= SLOW;
-            if !is_for_good(case, &wait) && !long {
-                cause.severity = Severity::Warning;
-                cause.says(format!(
-                    "It may merely be slow over one client: all that is sure is that it has \
-                     taken nobody for {}.",
-                    Ms::from(lasts)
-                ));
-            } else if !wait.is_blocked() && stuck.oldest() < Ms::from(SLOW).0 {
-                cause.severity = Severity::Warning;
-            }
-        }
+    let best = best(case, &pids);
+    match best {
+        Some((pid, detail, wait)) => follow(case, &mut cause, pid, detail, wait),
         None => {
             let why = pids.first().and_then(|&pid| {
                 let threads = case.facts.inside.threads.get(&pid);
@@ -152,6 +148,19 @@ fn cause(case: &Case<'_>, stuck: &Stuck<'_>) -> Cause {
                  it waits for",
             );
         }
+    }
+    let lasts = taken_nothing_for(case, &pids);
+    let slow = !is_for_good(case, best) && lasts.max(sits(case, best)) < SLOW;
+    if slow {
+        cause.says(format!(
+            "It may merely be slow over one client: all that is sure is that it has taken nobody \
+             for {}.",
+            Ms::from(lasts)
+        ));
+    }
+    let busy = best.is_some_and(|(_, _, wait)| !wait.is_blocked());
+    if (slow || busy) && stuck.oldest() < Ms::from(SLOW).0 {
+        cause.severity = Severity::Warning;
     }
     wait_behind(&mut cause, stuck);
     cause.explains_pids.extend(&pids);
