@@ -54,8 +54,12 @@ impl Silent {
     fn words(&self) -> String {
         match self.count {
             0 => String::new(),
+            1 => format!(
+                " (1 peer was silent for {} and not asked)",
+                Ms(self.longest_ms)
+            ),
             count => format!(
-                " (the peers of {count} were silent for up to {} and not asked)",
+                " ({count} peers were silent for up to {} and not asked)",
                 Ms(self.longest_ms)
             ),
         }
