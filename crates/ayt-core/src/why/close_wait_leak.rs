@@ -35,8 +35,8 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
                 words::list(&fds),
                 since(case, &finding)
             ));
+            cause.shown("descriptors", Value::Text(words::ranges(fds.clone())));
             path(case, &mut cause, &finding, &fds);
-            cause.shown("descriptors", Value::Text(words::ranges(fds)));
             cause.remedy.clear();
             cause.remedy(
                 "the program must close a connection when reading it says 0 (its end), also on \
