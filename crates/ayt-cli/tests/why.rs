@@ -176,6 +176,30 @@ fn watching_can_be_stopped() {
 }
 
 #[test]
+fn a_second_look_that_is_far_away_can_be_stopped() {
+    if !Need::root() {
+        return;
+    }
+    let stuck = Stuck::new(1);
+    let mut command = stuck.command(&["why", ":7000", "--look-apart", "1h", "--json"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = stuck.ns.spawn(&mut command).unwrap();
+    let pid = child.id().to_string();
+    eventually("it catches SIGINT", PATIENCE, || {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let caught = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:"))?;
+        let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
+        (caught & 1 << (2 - 1) != 0).then_some(())
+    });
+    let kill = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(kill.success());
+    let ended = eventually("it ends", PATIENCE, || child.try_wait().unwrap());
+    assert_eq!(ended.code(), Some(130));
+}
+
+#[test]
 fn without_rights_it_says_which_part_is_missing_and_gives_the_rest() {
     if !Need::root() || !Need::program("setpriv", "apt-get install util-linux") {
         return;

@@ -21,9 +21,12 @@ pub(crate) fn run() -> Result<()> {
         "In the network namespace {NETNS} there are now:\n\
          \x20 - redis-server with ten clients whose cable has been pulled (ghosts);\n\
          \x20 - leaky-server, which never closes what its peers have closed;\n\
-         \x20 - stuck-server, which hangs in a read while clients wait behind it.\n\n\
+         \x20 - stuck-server, which hangs in a read of a client that has vanished behind\n\
+         \x20   two routers, while others wait.\n\n\
          In another terminal, as root:\n\n\
-         \x20 target/release/ayt doctor --probe --netns {NETNS}\n\n\
+         \x20 target/release/ayt doctor --probe --netns {NETNS}\n\
+         \x20 target/release/ayt why :7000 --netns {NETNS}\n\
+         \x20 target/release/ayt trace --netns {NETNS} --command stuck-server\n\n\
          `pull` and Enter pulls the cable of one more redis client; Enter ends it all."
     )?;
     for line in std::io::stdin().lock().lines() {

@@ -19,10 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Everything in it ends when this is dropped.
 pub(crate) struct Scene {
     late_cable: Veth,
-    _early_cable: Veth,
+    _cables: Vec<Veth>,
     _programs: Vec<Fixture>,
     _redis: Redis,
-    _hosts: [Ns; 3],
+    _hosts: [Ns; 6],
     _folder: TempDir,
 }
 
@@ -32,7 +32,9 @@ impl Scene {
         let folder = tempfile::tempdir()?;
         let server = Ns::named(NETNS)?;
         let (clients, late) = (Ns::new()?, Ns::new()?);
+        let (routers, far) = ([Ns::new()?, Ns::new()?], Ns::new()?);
         let cable = Veth::join(&server, &clients)?;
+        let path = path(&server, &routers, &far)?;
         let late_cable = Veth::join(&server, &late)?;
         let address = cable.v4(Side::A);
 
@@ -46,12 +48,13 @@ impl Scene {
         let leaky = program("leaky-server", "leak-close-wait", 8080)?;
         let stuck = program("stuck-server", "stuck-accept", 7000)?;
 
-        let connect = |to: SocketAddr, number: &str| {
-            Fixture::start(&clients, ["hold", &to.to_string(), "--number", number])
+        let hold = |host: &Ns, to: SocketAddr, number: &str| {
+            Fixture::start(host, ["hold", &to.to_string(), "--number", number])
         };
+        let connect = |to: SocketAddr, number: &str| hold(&clients, to, number);
         let mut programs = vec![
             connect(SocketAddr::new(address, 6379), GHOSTS)?,
-            connect(stuck.addr(), "1")?,
+            hold(&far, stuck.addr(), "1")?,
         ];
         stuck.wait_line("stuck", PATIENCE)?;
         programs.push(connect(stuck.addr(), WAITING)?);
@@ -63,18 +66,21 @@ impl Scene {
         eventually("leaky-server's clients have closed", PATIENCE, || {
             established(&server, 8080) == 0
         });
+        let [.., last] = &path;
+        last.cable_pulled()?;
         cable.cable_pulled()?;
         programs.push(Fixture::start(
             &late,
             ["hold", &format!("{}:6379", late_cable.v4(Side::A))],
         )?);
         programs.extend([leaky, stuck]);
+        let [first, second] = routers;
         Ok(Self {
             late_cable,
-            _early_cable: cable,
+            _cables: path.into_iter().chain([cable]).collect(),
             _programs: programs,
             _redis: redis,
-            _hosts: [server, clients, late],
+            _hosts: [server, clients, late, first, second, far],
             _folder: folder,
         })
     }
@@ -88,6 +94,27 @@ impl Scene {
     pub(crate) fn late_client(&self) -> IpAddr {
         self.late_cable.v4(Side::B)
     }
+}
+
+/// Joins a far host to the server, by two routers; the last cable is its own.
+fn path(server: &Ns, [first, second]: &[Ns; 2], far: &Ns) -> Result<[Veth; 3]> {
+    let cables = [
+        Veth::join(server, first)?,
+        Veth::join(first, second)?,
+        Veth::join(second, far)?,
+    ];
+    let via = |to: &str, cable: usize, side: Side| {
+        format!("route add {to} via {}\n", cables[cable].v4(side))
+    };
+    let host = cables[2].v4(Side::B).to_string();
+    server.ip_batch(&via("default", 0, Side::B))?;
+    first.ip_batch(&(via("default", 0, Side::A) + &via(&host, 1, Side::B)))?;
+    second.ip_batch(&via("default", 1, Side::A))?;
+    far.ip_batch(&via("default", 2, Side::A))?;
+    for router in [first, second] {
+        router.sysctl("net/ipv4/ip_forward", "1")?;
+    }
+    Ok(cables)
 }
 
 fn established(ns: &Ns, port: u16) -> usize {

@@ -97,6 +97,27 @@ pub(super) fn askable(facts: &HostFacts) -> Vec<usize> {
         .collect()
 }
 
+/// What is shown while peers are asked.
+pub(super) fn asking(counts: Counts) -> String {
+    format!(
+        "asking: {} of {} decided, {} dead",
+        number::count(counts.decided as u64),
+        number::count(counts.total as u64),
+        number::count(counts.dead as u64)
+    )
+}
+
+/// Says that what a killed run had left was put back.
+pub(super) fn tell_undone(sockets: usize, out: &mut Output) {
+    if sockets > 0 {
+        let text = format!(
+            "an earlier run of ayt was killed; what it had left on {} was put back",
+            number::of(sockets, "socket")
+        );
+        out.note("note", style::QUIET, &text);
+    }
+}
+
 /// Asks, with progress on a terminal.
 pub(super) fn ask(
     facts: &HostFacts,
@@ -107,23 +128,10 @@ pub(super) fn ask(
 ) -> Report {
     let mut progress = Progress::new(out);
     let report = probe(facts, targets, how, stop.flag(), &mut |counts: Counts| {
-        progress.show(|| {
-            format!(
-                "asking: {} of {} decided, {} dead",
-                number::count(counts.decided as u64),
-                number::count(counts.total as u64),
-                number::count(counts.dead as u64)
-            )
-        });
+        progress.show(|| asking(counts));
     });
     drop(progress);
-    if report.undone > 0 {
-        let text = format!(
-            "an earlier run of ayt was killed; what it had left on {} was put back",
-            number::of(report.undone, "socket")
-        );
-        out.note("note", style::QUIET, &text);
-    }
+    tell_undone(report.undone, out);
     report
 }
 

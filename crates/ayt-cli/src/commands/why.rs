@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use ayt_guard::probe::Progress as Counts;
 use ayt_guard::why::{Answer, Question, WhyError, why};
 
+use super::probe::{asking, tell_undone};
 use super::stop::Stop;
 use crate::args::WhyArgs;
 use crate::exit::ExitCode;
@@ -12,7 +13,7 @@ use crate::failure::Failure;
 use crate::json;
 use crate::output::Output;
 use crate::output::progress::Progress;
-use crate::text::{self, number, style};
+use crate::text;
 
 /// Between two looks at whether a signal came.
 const TICK: Duration = Duration::from_millis(50);
@@ -55,24 +56,11 @@ pub(crate) fn run(args: &WhyArgs, out: &mut Output) -> Result<ExitCode, Failure>
 fn ask(question: &Question, stop: &Stop, out: &mut Output) -> Result<Answer, WhyError> {
     let mut progress = Progress::new(out);
     let answer = why(question, stop.flag(), &mut |counts: Counts| {
-        progress.show(|| {
-            format!(
-                "asking: {} of {} decided, {} dead",
-                number::count(counts.decided as u64),
-                number::count(counts.total as u64),
-                number::count(counts.dead as u64)
-            )
-        });
+        progress.show(|| asking(counts));
     });
     drop(progress);
-    if let Ok(answer) = &answer
-        && answer.undone > 0
-    {
-        let text = format!(
-            "an earlier run of ayt was killed; what it had left on {} was put back",
-            number::of(answer.undone, "socket")
-        );
-        out.note("note", style::QUIET, &text);
+    if let Ok(answer) = &answer {
+        tell_undone(answer.undone, out);
     }
     answer
 }

@@ -200,6 +200,19 @@ impl<K> Group<'_, K> {
         filters.join(" ")
     }
 
+    /// `ayt trace` of one of these connections, and of no other: by both its ends, for
+    /// filters may select several.
+    pub(crate) fn trace(&self) -> String {
+        let first = self.sockets.first();
+        first.map_or_else(
+            || "`ayt trace FILTERS`".to_owned(),
+            |one| {
+                let (local, remote) = (canonical(one.local), canonical(one.remote));
+                format!("`ayt trace {local} {remote}`")
+            },
+        )
+    }
+
     /// A finding about all of them, with their count; `note` sets each apart.
     pub(crate) fn finding(
         &self,

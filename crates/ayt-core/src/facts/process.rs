@@ -113,6 +113,22 @@ pub struct Call {
     pub fd: Option<u32>,
 }
 
+impl Call {
+    /// It waits for events of several descriptors.
+    #[must_use]
+    pub fn waits_for_events(&self) -> bool {
+        let names = [
+            "epoll_",
+            "poll",
+            "ppoll",
+            "select",
+            "pselect",
+            "io_uring_enter",
+        ];
+        names.iter().any(|name| self.name.starts_with(name))
+    }
+}
+
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.fd {

@@ -1,15 +1,25 @@
 //! Clients connect, and the program never takes them: which thread sits where
 //! instead.
+//!
+//! A program that serves one client after another takes its time over each, and
+//! two looks shortly one after the other would find it guilty. So it must be shown
+//! that nothing was taken for as long as a stop must last to count
+//! ([`Limits::idle_after`](crate::doctor::Limits::idle_after)): by looks so far
+//! apart, or by threads of which none has run for so long. Only what cannot come
+//! back by itself needs no such proof.
+
+use std::time::Duration;
 
 use super::graph::{Kind, Relation};
 use super::told::Cause;
-use super::waits::{best, follow};
+use super::waits::{Wait, best, follow};
 use super::{Case, Rule, words};
 use crate::doctor::queue::{Queues, Stuck};
 use crate::doctor::{Evidence, Severity, Value};
 use crate::duration::Ms;
 use crate::fact::Fact;
-use crate::facts::Socket;
+use crate::facts::{Socket, ThreadDetail};
+use crate::verdict::Verdict;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -18,15 +28,80 @@ pub(super) const RULE: Rule = Rule {
     check,
 };
 
+/// What is not for good and has lasted shorter than this may be slowness; clients
+/// that wait as long give up, whatever the reason: half of the 10 s that many of them
+/// take as their connect timeout.
+const SLOW: Duration = Duration::from_secs(5);
+
 fn check(case: &Case<'_>) -> Vec<Cause> {
     stuck(case)
         .into_iter()
         .filter(|stuck| {
             let told = |listener: &&Socket| case.explained.contains(&listener.cookie);
-            !stuck.listeners.iter().any(told)
+            !stuck.listeners.iter().any(told) && is_settled(case, stuck)
         })
         .map(|stuck| cause(case, &stuck))
         .collect()
+}
+
+/// A queue of the subject's of which nothing was taken between the looks, though
+/// its program may merely be slow: a later second look tells.
+#[must_use]
+pub fn unsettled(case: &Case<'_>) -> bool {
+    stuck(case).iter().any(|stuck| !is_settled(case, stuck))
+}
+
+fn is_settled(case: &Case<'_>, stuck: &Stuck<'_>) -> bool {
+    let pids = stuck.pids(case.facts);
+    is_for_good(case, best(case, &pids)) || taken_nothing_for(case, &pids) >= case.limits.idle_after
+}
+
+/// A thread that explains why nothing is taken, and what it waits for.
+type Best<'a> = Option<(u32, &'a ThreadDetail, Wait<'a>)>;
+
+/// Without somebody's help it does not come back.
+fn is_for_good(case: &Case<'_>, best: Best<'_>) -> bool {
+    match best {
+        Some((_, _, Wait::Stopped(_))) => true,
+        Some((_, _, Wait::Connection(_, _, socket))) => {
+            let verdict = case.facts.verdict_of(socket);
+            verdict.is_some_and(Verdict::is_dead)
+        }
+        _ => false,
+    }
+}
+
+/// How long it has been blocked.
+fn sits(case: &Case<'_>, best: Best<'_>) -> Duration {
+    let blocked = best.filter(|(_, _, wait)| wait.is_blocked());
+    let ms = blocked.and_then(|(_, detail, _)| case.blocked_ms(detail));
+    Duration::from_millis(ms.unwrap_or_default())
+}
+
+/// How long it is sure that nothing was taken: between the looks, or since the
+/// last thread ran that could have.
+fn taken_nothing_for(case: &Case<'_>, pids: &[u32]) -> Duration {
+    let between = case.facts.second_look.as_ref().map(|second| second.after);
+    between.max(asleep(case, pids)).unwrap_or_default()
+}
+
+/// How long no thread of these processes has run, where all of them were read.
+fn asleep(case: &Case<'_>, pids: &[u32]) -> Option<Duration> {
+    let mut shortest: Option<u64> = None;
+    for &pid in pids {
+        let threads = case.facts.inside.threads_of(pid).ok()?;
+        if threads.not_read > 0 {
+            return None;
+        }
+        for detail in &threads.seen {
+            if detail.thread.state == 'R' {
+                return None;
+            }
+            let blocked = case.blocked_ms(detail)?;
+            shortest = Some(shortest.map_or(blocked, |shortest| shortest.min(blocked)));
+        }
+    }
+    shortest.map(Duration::from_millis)
 }
 
 /// The subject's queues of which nothing was taken between two looks.
@@ -58,14 +133,9 @@ fn cause(case: &Case<'_>, stuck: &Stuck<'_>) -> Cause {
         cause.shown("listener", Value::Text(address.to_string()));
     }
     queue(case, &mut cause, stuck);
-    match best(case, &pids) {
-        Some((pid, detail, wait)) => {
-            follow(case, &mut cause, pid, detail, wait);
-            if !wait.is_blocked() && stuck.oldest() < 5_000 {
-                // It may merely be slow.
-                cause.severity = Severity::Warning;
-            }
-        }
+    let best = best(case, &pids);
+    match best {
+        Some((pid, detail, wait)) => follow(case, &mut cause, pid, detail, wait),
         None => {
             let why = pids.first().and_then(|&pid| {
                 let threads = case.facts.inside.threads.get(&pid);
@@ -78,6 +148,19 @@ fn cause(case: &Case<'_>, stuck: &Stuck<'_>) -> Cause {
                  it waits for",
             );
         }
+    }
+    let lasts = taken_nothing_for(case, &pids);
+    let slow = !is_for_good(case, best) && lasts.max(sits(case, best)) < SLOW;
+    if slow {
+        cause.says(format!(
+            "It may merely be slow over one client: all that is sure is that it has taken nobody \
+             for {}.",
+            Ms::from(lasts)
+        ));
+    }
+    let busy = best.is_some_and(|(_, _, wait)| !wait.is_blocked());
+    if (slow || busy) && stuck.oldest() < Ms::from(SLOW).0 {
+        cause.severity = Severity::Warning;
     }
     wait_behind(&mut cause, stuck);
     cause.explains_pids.extend(&pids);

@@ -35,7 +35,7 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
                 words::list(&fds),
                 since(case, &finding)
             ));
-            cause.shown("descriptors", Value::Text(words::list(&fds)));
+            cause.shown("descriptors", Value::Text(words::ranges(fds.clone())));
             path(case, &mut cause, &finding, &fds);
             cause.remedy.clear();
             cause.remedy(

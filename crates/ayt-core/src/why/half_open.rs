@@ -142,7 +142,7 @@ pub(super) fn tell_group(
         .collect();
     cause
         .counted("connections", count)
-        .shown("descriptors", Value::Text(words::list(&fds)))
+        .shown("descriptors", Value::Text(words::ranges(fds)))
         .shown(
             "heard_last_at_most_ms",
             Value::Millis(heard.iter().copied().max().unwrap_or_default()),
@@ -170,7 +170,13 @@ pub(super) fn tell_group(
     if let (Some(pid), Some(socket)) = (group.pid, group.sockets.first())
         && rule.id == RULE.id
     {
-        for remedy in peer_remedy(case, pid, socket) {
+        let filters = match group.to {
+            To::Client(port, client) if count > 1 => {
+                words::filters_from(case.facts, pid, socket, port, client)
+            }
+            _ => words::filters(case.facts, Some(pid), socket),
+        };
+        for remedy in peer_remedy(case, &filters, socket) {
             cause.remedy(remedy);
         }
     }

@@ -1,8 +1,10 @@
 //! Nothing is wrong: what was looked at, so that it is worth something.
 
 use super::accept_stuck::short;
+use super::suspects::{can_ask, is_quiet};
 use super::waits::{Wait, threads, wait};
 use super::{Case, words};
+use crate::duration::Ms;
 use crate::fact::Fact;
 use crate::verdict::Verdict;
 
@@ -27,18 +29,54 @@ pub(super) fn sentence(case: &Case<'_>) -> String {
     if let Some(many) = case.listeners().count().checked_sub(words::SHOWN + 1) {
         looked.push(format!("{} more listeners", many + 1));
     }
-    looked.push(words::count(case.connections.len(), "connection"));
+    let silent = silent(case);
+    looked.push(words::count(case.connections.len(), "connection") + &silent.words());
     if let Some(threads) = seen_threads(case) {
         looked.push(threads);
     }
     looked.extend(descriptors(case));
     looked.extend(counters(case));
     looked.extend(asked(case));
-    let found = match case.facts.partial.is_empty() {
+    let found = match case.facts.partial.is_empty() && silent.count == 0 {
         true => "Nothing is wrong with",
         false => "In what could be seen nothing is wrong with",
     };
     format!("{found} {what}. Looked at: {}.", words::list(&looked))
+}
+
+/// Connections whose peer has long been silent and was not asked.
+struct Silent {
+    count: usize,
+    longest_ms: u64,
+}
+
+impl Silent {
+    fn words(&self) -> String {
+        match self.count {
+            0 => String::new(),
+            1 => format!(
+                " (1 peer was silent for {} and not asked)",
+                Ms(self.longest_ms)
+            ),
+            count => format!(
+                " ({count} peers were silent for up to {} and not asked)",
+                Ms(self.longest_ms)
+            ),
+        }
+    }
+}
+
+fn silent(case: &Case<'_>) -> Silent {
+    let unasked = case.connections.iter().filter(|socket| {
+        let asked = case.facts.verdict_of(socket).is_some();
+        !asked && can_ask(case, socket) && is_quiet(case, socket)
+    });
+    let heard = unasked.filter_map(|socket| socket.tcp.as_ref());
+    let silent: Vec<u64> = heard.map(|tcp| u64::from(tcp.heard_ms())).collect();
+    Silent {
+        count: silent.len(),
+        longest_ms: silent.iter().copied().max().unwrap_or_default(),
+    }
 }
 
 fn seen_threads(case: &Case<'_>) -> Option<String> {

@@ -4,6 +4,7 @@
 //!
 //! - [`subject`]: what somebody asks about, found in the facts;
 //! - [`suspects`]: whose peers to ask, because the answer would matter;
+//! - [`unsettled`]: whether to look longer before a program is accused;
 //! - [`explain`]: the causes, the most important first, as sentences with their
 //!   evidence and as a [`Graph`].
 //!
@@ -35,6 +36,7 @@ mod zero_window;
 
 use std::time::Duration;
 
+pub use accept_stuck::unsettled;
 pub use case::{Case, other_end};
 pub use graph::{Edge, Graph, Kind, Node, Relation};
 pub use subject::{Scope, Subject, Unresolved, Wanted};

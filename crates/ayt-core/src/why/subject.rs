@@ -73,8 +73,8 @@ pub enum Unresolved {
     Nothing {
         /// What there is not.
         what: String,
-        /// What to try.
-        hint: &'static str,
+        /// What to try, and what could not be seen.
+        hint: String,
     },
     /// There are several.
     #[error("`{asked}` could be {}; say which", .could_be.join(", or "))]
@@ -146,6 +146,14 @@ impl Look<'_> {
             listeners: Vec::new(),
             connections: Vec::new(),
         }
+    }
+
+    /// What there is not may merely be hidden.
+    fn hint(&self) -> String {
+        let hidden = self.facts.partial.iter();
+        hidden.fold(HINT.to_owned(), |hint, hidden| {
+            format!("{hint}; not seen: {hidden}")
+        })
     }
 
     fn is_here(&self, socket: &Socket) -> bool {
@@ -239,7 +247,7 @@ impl Look<'_> {
                 Some(port) => Ok(self.port(wanted, port)),
                 None => Err(Unresolved::Nothing {
                     what: format!("there is no process {number}, and no such port"),
-                    hint: HINT,
+                    hint: self.hint(),
                 }),
             },
         }
@@ -256,7 +264,7 @@ impl Look<'_> {
         if !self.facts.processes.contains_key(&pid) && !(self.exists)(pid) {
             return Err(Unresolved::Nothing {
                 what: format!("there is no process {pid}"),
-                hint: HINT,
+                hint: self.hint(),
             });
         }
         Ok(self.processes(wanted, vec![pid]))
@@ -304,7 +312,7 @@ impl Look<'_> {
         match programs.len() {
             0 => Err(Unresolved::Nothing {
                 what: format!("no process that holds TCP sockets is called `{name}`"),
-                hint: HINT,
+                hint: self.hint(),
             }),
             1 => Ok(self.processes(wanted, programs.remove(0))),
             _ => Err(Unresolved::Ambiguous {
@@ -382,7 +390,7 @@ impl Look<'_> {
         if subject.listeners.is_empty() && subject.connections.is_empty() && !own {
             return Err(Unresolved::Nothing {
                 what: format!("no connection has {name} at either end"),
-                hint: HINT,
+                hint: self.hint(),
             });
         }
         Ok(subject)
@@ -426,7 +434,7 @@ impl Look<'_> {
         match sockets.as_slice() {
             [] => Err(Unresolved::Nothing {
                 what: format!("there is no connection {asked}: it may have ended"),
-                hint: HINT,
+                hint: self.hint(),
             }),
             [one] => {
                 let name = format!("{} ↔ {}", canonical(one.local), canonical(one.remote));

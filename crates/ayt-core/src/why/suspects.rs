@@ -20,13 +20,6 @@ pub const MOST_ASKED: usize = 64;
 #[must_use]
 pub fn suspects(case: &Case<'_>) -> Vec<usize> {
     let mut cookies = BTreeSet::new();
-    let can = |socket: &Socket| {
-        // An ask about what the peer has closed would only draw a RST.
-        socket.state == TcpState::Established
-            && socket.inode != 0
-            && !case.facts.peer_is_local(socket)
-            && !case.facts.owners_of(socket).is_empty()
-    };
     let mut first: Vec<&Socket> = Vec::new();
     let inside: Vec<u32> = case.facts.inside.threads.keys().copied().collect();
     for (pid, detail) in threads(case, &inside) {
@@ -47,7 +40,10 @@ pub fn suspects(case: &Case<'_>) -> Vec<usize> {
         let heard = socket.tcp.as_ref().map_or(0, |tcp| tcp.heard_ms());
         (std::cmp::Reverse(heard), socket.cookie)
     });
-    let wanted = first.into_iter().chain(others).filter(|socket| can(socket));
+    let wanted = first
+        .into_iter()
+        .chain(others)
+        .filter(|socket| can_ask(case, socket));
     for socket in wanted {
         if cookies.len() == MOST_ASKED {
             break;
@@ -61,9 +57,18 @@ pub fn suspects(case: &Case<'_>) -> Vec<usize> {
         .collect()
 }
 
+/// Asking its peer is possible and tells something.
+pub(super) fn can_ask(case: &Case<'_>, socket: &Socket) -> bool {
+    // An ask about what the peer has closed would only draw a RST.
+    socket.state == TcpState::Established
+        && socket.inode != 0
+        && !case.facts.peer_is_local(socket)
+        && !case.facts.owners_of(socket).is_empty()
+}
+
 /// Nothing came for long, and nothing of its own would notice the peer's death
 /// soon.
-fn is_quiet(case: &Case<'_>, socket: &Socket) -> bool {
+pub(super) fn is_quiet(case: &Case<'_>, socket: &Socket) -> bool {
     let Some(tcp) = &socket.tcp else { return false };
     let quiet = u128::from(tcp.heard_ms()) >= case.limits.idle_after.as_millis();
     let watched = match guard_of(case.facts, socket) {

@@ -3,6 +3,7 @@
 
 mod chains;
 mod others;
+mod slow;
 
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ fn waiting(count: u32) -> Sample {
         sample = sample.unowned(one);
     }
     sample.0.second_look = Some(SecondLook {
-        after: Duration::from_millis(200),
+        after: limits().idle_after,
         sockets: sample
             .0
             .sockets
@@ -91,8 +92,7 @@ impl With for Sample {
     }
 }
 
-fn about(sample: Sample, wanted: &str) -> Explanation {
-    let facts = sample.facts();
+fn found(facts: &HostFacts, wanted: &str) -> Subject {
     let scope = Scope {
         here: facts
             .namespaces
@@ -104,7 +104,12 @@ fn about(sample: Sample, wanted: &str) -> Explanation {
     };
     let wanted = wanted.parse().expect("a subject");
     let exists = |pid| facts.processes.contains_key(&pid);
-    let subject = subject::resolve(&facts, &wanted, &scope, &exists).expect("a subject");
+    subject::resolve(facts, &wanted, &scope, &exists).expect("a subject")
+}
+
+fn about(sample: Sample, wanted: &str) -> Explanation {
+    let facts = sample.facts();
+    let subject = found(&facts, wanted);
     let explanation = explain(&facts, &subject, &limits(), NOW);
     for edge in &explanation.graph.edges {
         for end in [&edge.from, &edge.to] {

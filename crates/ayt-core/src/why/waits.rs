@@ -73,20 +73,6 @@ impl Wait<'_> {
     }
 }
 
-/// Calls that wait for events of several descriptors.
-fn polls(call: &Call) -> bool {
-    [
-        "epoll_",
-        "poll",
-        "ppoll",
-        "select",
-        "pselect",
-        "io_uring_enter",
-    ]
-    .iter()
-    .any(|name| call.name.starts_with(name))
-}
-
 /// What a thread of `pid` waits for, seen from the listeners that are asked about.
 pub(super) fn wait<'a>(case: &Case<'a>, pid: u32, detail: &'a ThreadDetail) -> Wait<'a> {
     let thread = &detail.thread;
@@ -101,7 +87,7 @@ pub(super) fn wait<'a>(case: &Case<'a>, pid: u32, detail: &'a ThreadDetail) -> W
         Fact::Known(None) => return Wait::Asleep(thread.state),
         Fact::Unknown(why) => return Wait::Unknown(why),
     };
-    if polls(call) {
+    if call.waits_for_events() {
         return match &detail.waits_on {
             Fact::Known(WaitsOn::Events(watches)) if is_deaf(case, pid, watches) => {
                 Wait::Deaf(call, watches)

@@ -1,5 +1,7 @@
 //! Names and numbers in sentences.
 
+use std::net::IpAddr;
+
 use crate::doctor::group::{canonical, is_one_word};
 use crate::duration::Ms;
 use crate::facts::{Frame, HostFacts, Socket};
@@ -69,8 +71,38 @@ pub(super) fn frames(frames: &[Frame]) -> String {
     shown.join(" < ") + more
 }
 
+/// "5-9, 11, 12": all of them, in order, each once.
+pub(super) fn ranges(mut numbers: Vec<u32>) -> String {
+    numbers.sort_unstable();
+    numbers.dedup();
+    let runs = numbers.chunk_by(|one, next| next - one == 1);
+    let words = runs.flat_map(|run| match run {
+        [first, _, .., last] => vec![format!("{first}-{last}")],
+        few => few.iter().map(ToString::to_string).collect(),
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// ayt's filters that select all connections of a process from one client.
+pub(super) fn filters_from(
+    facts: &HostFacts,
+    pid: u32,
+    socket: &Socket,
+    port: u16,
+    client: IpAddr,
+) -> String {
+    let process = place(facts, Some(pid), socket);
+    format!("{process}--local :{port} --peer {client}")
+}
+
 /// ayt's filters that select one connection of a process.
 pub(super) fn filters(facts: &HostFacts, pid: Option<u32>, socket: &Socket) -> String {
+    let process = place(facts, pid, socket);
+    format!("{process}--peer {}", canonical(socket.remote))
+}
+
+/// Filters for a connection's namespace and process.
+fn place(facts: &HostFacts, pid: Option<u32>, socket: &Socket) -> String {
     let mut filters = String::new();
     if let Some(ns) = facts.namespace(socket.ns).filter(|ns| ns.name != "host") {
         if is_one_word(&ns.name) {
@@ -82,7 +114,7 @@ pub(super) fn filters(facts: &HostFacts, pid: Option<u32>, socket: &Socket) -> S
     if let Some(pid) = pid {
         filters += &format!("--pid {pid} ");
     }
-    filters + &format!("--peer {}", canonical(socket.remote))
+    filters
 }
 
 #[cfg(test)]
@@ -97,5 +129,18 @@ mod tests {
         let many: Vec<u32> = (0..30).collect();
         assert_eq!(list(&many), "0, 1, 2, 3, 4, 5, 6, 7 and 22 more");
         assert_eq!(list::<u32>(&[]), "none");
+    }
+
+    #[test]
+    fn ranges_name_all_in_order() {
+        let of = |numbers: &[u32]| ranges(numbers.to_vec());
+        assert_eq!(of(&[]), "");
+        assert_eq!(of(&[7]), "7");
+        assert_eq!(of(&[8, 7]), "7, 8");
+        assert_eq!(of(&[25, 5, 6, 9, 7, 8, 11, 9]), "5-9, 11, 25");
+        assert_eq!(
+            of(&[0, 1, 2, u32::MAX - 1, u32::MAX]),
+            "0-2, 4294967294, 4294967295"
+        );
     }
 }

@@ -3,15 +3,16 @@
 //! a second look where somebody waits to be accepted.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use ayt_core::fact::{Fact, Partial};
-use ayt_core::facts::{HostFacts, HostParts, NsId, Socket, WaitsOn};
+use ayt_core::facts::{HostFacts, HostParts, Inside, NsId, Socket, WaitsOn};
 use ayt_core::tcp_state::TcpState;
-use ayt_core::why::{Subject, other_end};
-use ayt_sys::{Clocks, Descriptors, read_children, read_counters, read_inside};
+use ayt_core::why::{Case, Subject, other_end, unsettled};
+use ayt_sys::{Clocks, Descriptors, monotonic_now, read_children, read_counters, read_inside};
 
-use super::add_process;
+use super::{Question, add_process};
 use crate::collect::{doctor, exact, tables};
 use crate::places;
 
@@ -21,14 +22,23 @@ const PROCESSES: usize = 64;
 const THREADS: usize = 256;
 /// Connections whose exact settings are read, at most.
 const EXACT: usize = 512;
+/// Between two looks at a queue whose program may merely be slow, at most: so late
+/// it is seen at worst that it goes on.
+const LONGEST: Duration = Duration::from_millis(500);
+/// Between two looks at whether it is to stop.
+const TICK: Duration = Duration::from_millis(50);
 
-/// Adds what the question needs. `first` is when the tables had been read.
+/// Adds what the question needs. `first` is when the tables had been read. Where
+/// somebody waits to be accepted it looks again after `apart`, and on until it is
+/// sure whether the program takes nobody or is slow.
 pub(super) fn look(
     facts: HostFacts,
     subject: &Subject,
     first: Instant,
-    apart: Duration,
+    Question { limits, apart, .. }: &Question,
+    stop: &AtomicBool,
 ) -> HostFacts {
+    let apart = *apart;
     let waiting = waiting(&facts, subject);
     let concerned = namespaces(&facts, subject);
     let settings = settings(&facts, subject);
@@ -48,7 +58,54 @@ pub(super) fn look(
             namespace.counters = counters;
         }
     }
-    let mut left: Vec<u32> = pids.into_iter().rev().collect();
+    let mut looks = Vec::new();
+    for ns in waiting {
+        if let Some(Ok(place)) = places.remove(&ns) {
+            looks.push(tables::Place {
+                id: ns,
+                ns: place.ns,
+                diag: place.diag,
+            });
+        }
+    }
+    if looks.is_empty() {
+        inside(&mut parts, &pids);
+        return HostFacts::new(parts);
+    }
+    let watched: BTreeSet<NsId> = looks.iter().map(|place| place.id).collect();
+    let (partial, mut next) = (parts.partial.clone(), apart);
+    loop {
+        rest(first, next, stop);
+        parts.second_look = Some(doctor::second_look(&mut looks, &watched, first));
+        // After the look, so that a thread that blocks did so while it was made.
+        parts.inside = Inside::default();
+        parts.partial.clone_from(&partial);
+        inside(&mut parts, &pids);
+        let facts = HostFacts::new(parts);
+        let case = Case::new(&facts, subject, limits, monotonic_now());
+        if stop.load(Ordering::Relaxed) || !unsettled(&case) {
+            return facts;
+        }
+        let looked = first.elapsed();
+        next = looked + apart.max(looked / 4).min(LONGEST);
+        parts = facts.into_parts();
+    }
+}
+
+/// Waits until this long after `first`, or for a stop.
+fn rest(first: Instant, until: Duration, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        let left = until.saturating_sub(first.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        std::thread::sleep(left.min(TICK));
+    }
+}
+
+/// Adds the threads of these processes, and of those that they wait for.
+fn inside(parts: &mut HostParts, pids: &[u32]) {
+    let mut left: Vec<u32> = pids.iter().rev().copied().collect();
     let mut clocks = Clocks::default();
     while let Some(pid) = left.pop() {
         if parts.inside.threads.contains_key(&pid) {
@@ -73,31 +130,15 @@ pub(super) fn look(
                 .filter(|&&child| all || awaited.contains(&Some(child)));
             for &child in named {
                 if !parts.processes.contains_key(&child) {
-                    add_process(&mut parts, child);
+                    add_process(parts, child);
                 }
                 left.push(child);
             }
             parts.inside.children.insert(pid, children);
         }
-        left.extend(others(&parts, pid, &threads));
+        left.extend(others(parts, pid, &threads));
         parts.inside.threads.insert(pid, threads);
     }
-    if !waiting.is_empty() {
-        std::thread::sleep(apart.saturating_sub(first.elapsed()));
-        let mut watched: Vec<tables::Place> = Vec::new();
-        for ns in waiting {
-            if let Some(Ok(place)) = places.remove(&ns) {
-                watched.push(tables::Place {
-                    id: ns,
-                    ns: place.ns,
-                    diag: place.diag,
-                });
-            }
-        }
-        let all: BTreeSet<NsId> = watched.iter().map(|place| place.id).collect();
-        parts.second_look = Some(doctor::second_look(&mut watched, &all, first));
-    }
-    HostFacts::new(parts)
 }
 
 /// Processes at the other ends of connections that threads of `pid` sit on, where

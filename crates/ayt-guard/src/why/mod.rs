@@ -4,7 +4,7 @@
 
 mod closer;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ayt_core::doctor::Limits;
@@ -29,14 +29,16 @@ pub struct Question {
     pub namespaces: Vec<String>,
     /// From when on something counts.
     pub limits: Limits,
-    /// Between two looks at an accept queue in which somebody waits.
+    /// Between two looks at an accept queue in which somebody waits. Where its
+    /// program may merely be slow it is looked at on, for `limits.idle_after` at
+    /// most.
     pub apart: Duration,
     /// How to ask peers; `None` asks nobody.
     pub probe: Option<Probe>,
 }
 
 impl Question {
-    /// The time between two looks: long enough for a program that serves clients
+    /// The time between two looks: long enough for most programs that serve clients
     /// one after another to take some, short enough to answer at once.
     pub const APART: Duration = Duration::from_millis(150);
 }
@@ -79,7 +81,7 @@ pub fn why(
     on_progress: &mut dyn FnMut(Progress),
 ) -> Result<Answer, WhyError> {
     let (facts, subject, first) = find(question)?;
-    let facts = closer::look(facts, &subject, first, question.apart);
+    let facts = closer::look(facts, &subject, first, question, stop);
     let clock = monotonic_now();
     let mut answer = Answer {
         explanation: Explanation {
@@ -92,7 +94,7 @@ pub fn why(
         facts,
         subject,
         asked: None,
-        interrupted: false,
+        interrupted: stop.load(Ordering::Relaxed),
         undone: 0,
     };
     let mut notes = Vec::new();
@@ -104,7 +106,7 @@ pub fn why(
             let report = probe(&answer.facts, &targets, how, stop, on_progress);
             notes = left_behind(&report);
             answer.asked = Some(report.answers.iter().filter(|one| one.asks > 0).count());
-            answer.interrupted = report.interrupted;
+            answer.interrupted |= report.interrupted;
             answer.undone = report.undone;
             answer.facts = with_verdicts(answer.facts, report);
         }

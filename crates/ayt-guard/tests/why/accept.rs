@@ -293,19 +293,19 @@ fn threads_by_the_thousand_are_not_all_read_and_that_is_said() -> Done {
         &ns,
         "s = socket.create_server(('127.0.0.1', 7000))\n\
          threading.stack_size(65536)\n\
-         for _ in range(400): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n\
+         for _ in range(1200): threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n\
          while True: s.accept()",
     )?;
     let _client = connect(&ns, loopback(7000));
     let answer = eventually("all threads are there", PATIENCE, || {
         let answer = well_soon(&ns, ":7000");
         let threads = answer.facts.inside.threads_of(server.pid()).ok()?.clone();
-        (threads.not_read == 401 - 256).then_some(answer)
+        (threads.not_read == 1201 - 256).then_some(answer)
     });
     let partial = &answer.explanation.partial;
     let told = partial
         .iter()
-        .find(|one| one.what.contains("145 threads of python3"));
+        .find(|one| one.what.contains("945 threads of python3"));
     let told = told.unwrap_or_else(|| panic!("{partial:?}"));
     assert_eq!(told.why, "only its first 256 were read");
     Ok(())

@@ -35,6 +35,9 @@ fn connections_that_the_peer_closed_and_the_program_forgot() -> Done {
         "{cause:?}"
     );
     assert_eq!(shown(&answer, "count"), "3");
+    // Since when, and by which code path.
+    says(&answer, &["that the peer closed at least "]);
+    assert!(shown(&answer, "called_from").contains("epoll_wait"));
     linked(&answer, "process:", "holds", "descriptor:");
     well_soon(&ns, &format!(":{}", healthy.port()));
     Ok(())

@@ -11,5 +11,7 @@ mod addresses;
 mod limits;
 mod peers;
 mod queues;
+mod slow;
 mod support;
+mod twins;
 mod vanish;

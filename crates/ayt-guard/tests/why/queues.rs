@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use ayt_testbed::{Fixture, Need, Ns, eventually};
 
 use crate::support::{
-    Done, PATIENCE, because, because_that, can_python, connect, linked, loopback, python, says,
-    well, well_soon,
+    Done, PATIENCE, ask, assert_well, because, because_that, can_python, connect, linked, loopback,
+    patient, python, says, well, well_soon,
 };
 
 #[test]
@@ -69,7 +69,8 @@ fn a_busy_server_that_keeps_up_is_well() -> Done {
         let rows = ns.tcp().expect("a table");
         rows.iter().filter(|row| row.inode == 0).count() > 4
     });
-    well(&ns, &format!(":{}", server.port()));
+    let question = patient(&ns, &format!(":{}", server.port()));
+    assert_well(&ask(&question)?);
     Ok(())
 }
 

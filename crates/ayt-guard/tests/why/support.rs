@@ -34,6 +34,13 @@ pub(crate) fn question(ns: &Ns, wanted: &str) -> Question {
     }
 }
 
+/// A question that waits longer for a slow server than a busy machine holds one up.
+pub(crate) fn patient(ns: &Ns, wanted: &str) -> Question {
+    let mut question = question(ns, wanted);
+    question.limits.idle_after = Duration::from_secs(15);
+    question
+}
+
 pub(crate) fn ask(question: &Question) -> Result<Answer, WhyError> {
     why(question, &AtomicBool::new(false), &mut |_| {})
 }
@@ -47,9 +54,15 @@ pub(crate) fn because(ns: &Ns, wanted: &str, cause: &str) -> Answer {
 /// Asks until this is the first cause, and the sentence says so.
 #[track_caller]
 pub(crate) fn because_that(ns: &Ns, wanted: &str, cause: &str, says: &str) -> Answer {
-    let question = question(ns, wanted);
-    eventually(&format!("{cause} of {wanted}"), PATIENCE, || {
-        let answer = ask(&question).map_err(|error| error.to_string())?;
+    answered(&question(ns, wanted), cause, says)
+}
+
+/// The same of any question.
+#[track_caller]
+pub(crate) fn answered(question: &Question, cause: &str, says: &str) -> Answer {
+    let wanted = &question.wanted;
+    eventually(&format!("{cause} of {wanted:?}"), PATIENCE, || {
+        let answer = ask(question).map_err(|error| error.to_string())?;
         let explanation = &answer.explanation;
         let first = explanation.causes.first().map(|first| first.id);
         if first == Some(cause) && explanation.sentence.contains(says) {

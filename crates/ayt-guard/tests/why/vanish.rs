@@ -7,7 +7,7 @@ use std::thread;
 use ayt_guard::why::WhyError;
 use ayt_testbed::{Fixture, Need, Ns, fixture_binary};
 
-use crate::support::{Done, ask, assert_well, question};
+use crate::support::{Done, ask, assert_well, patient};
 
 #[test]
 fn a_hundred_answers_among_short_lives() -> Done {
@@ -34,10 +34,10 @@ fn a_hundred_answers_among_short_lives() -> Done {
         let _stopped = StopAtEnd(&stop);
         scope.spawn(short_lives);
         for _ in 0..100 {
-            let answer = ask(&question(&ns, &format!(":{}", server.port()))).expect("an answer");
+            let answer = ask(&patient(&ns, &format!(":{}", server.port()))).expect("an answer");
             assert_well(&answer);
             // Those that come and go themselves: known, or not any more.
-            match ask(&question(&ns, "command:ayt-fixture")) {
+            match ask(&patient(&ns, "command:ayt-fixture")) {
                 Ok(answer) => {
                     named += 1;
                     assert_well(&answer);

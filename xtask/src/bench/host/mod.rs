@@ -1,5 +1,6 @@
 //! `cargo xtask bench host`: the commands that look at a host, at scale.
 
+mod answer;
 mod doctor;
 mod list;
 mod probe;

@@ -165,7 +165,7 @@ fn finding(group: &Group<'_, Kind>) -> Finding {
     }
     finding
         .evidence("undelivered_bytes", Value::Bytes(unsent))
-        .remedy(remedy(group.kind, &filters))
+        .remedy(remedy(group, &filters))
 }
 
 fn dead_words(group: &Group<'_, Kind>, cause: Cause) -> &'static str {
@@ -182,17 +182,18 @@ fn dead_words(group: &Group<'_, Kind>, cause: Cause) -> &'static str {
     }
 }
 
-fn remedy(kind: Kind, filters: &str) -> String {
+fn remedy(group: &Group<'_, Kind>, filters: &str) -> String {
+    let path = group.words("its path", "the path of one of them");
+    let trace = format!("{} shows where {path} ends", group.trace());
     let arm = format!("`ayt arm {filters} --keepalive 60/5/3` lets the kernel find the next one");
-    match kind {
+    match group.kind {
         Kind::Dead(Cause::PeerReset) => format!("{arm}; nothing is left to end"),
         Kind::Dead(_) => format!(
-            "`ayt reap {filters} --yes` asks again and ends the dead; {arm}; before that, `ayt \
-             trace {filters}` shows where the path ends"
+            "`ayt reap {filters} --yes` asks again and ends the dead; {arm}; before that, {trace}"
         ),
-        Kind::Unreachable | Kind::Silent | Kind::Overdue => format!(
-            "`ayt probe {filters}` asks again; `ayt trace {filters}` shows where the path ends"
-        ),
+        Kind::Unreachable | Kind::Silent | Kind::Overdue => {
+            format!("`ayt probe {filters}` asks again; {trace}")
+        }
         Kind::Off | Kind::NoTimer => format!(
             "`ayt probe {filters}` (or `ayt doctor --probe`) asks whether the peer is there; {arm}"
         ),

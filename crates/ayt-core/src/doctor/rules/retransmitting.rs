@@ -184,9 +184,9 @@ fn data(facts: &HostFacts, group: &Group<'_, Kind>) -> Finding {
             .evidence("gives_up_latest_in_ms", Value::Millis(end.latest_ms));
     }
     finding.remedy(format!(
-        "`ayt probe {filters}` asks whether the peer is there; `ayt trace {filters}` shows where \
-         its segments are swallowed; `ayt arm {filters} --keepalive \
-         60/5/3 --user-timeout 75s` bounds the wait"
+        "`ayt probe {filters}` asks whether the peer is there; {} shows where its segments are \
+         swallowed; `ayt arm {filters} --keepalive 60/5/3 --user-timeout 75s` bounds the wait",
+        group.trace()
     ))
 }
 

@@ -117,6 +117,28 @@ fn several_things_and_none_are_errors_that_say_so() {
 }
 
 #[test]
+fn what_there_is_not_may_be_hidden_and_that_is_said() {
+    let mut sample = sample();
+    sample.0.partial.push(crate::fact::Partial {
+        what: "owners of 3 sockets are hidden".to_owned(),
+        why: "/proc/1/fd may not be read".to_owned(),
+        remedy: "run as root".to_owned(),
+    });
+    let facts = sample.facts();
+    let scope = Scope {
+        here: vec![HOST],
+        only: false,
+    };
+    let wanted = Wanted::Command("postgres".to_owned());
+    let error = resolve(&facts, &wanted, &scope, &|_| true).expect_err("no postgres");
+    assert_eq!(
+        error.to_string(),
+        "no process that holds TCP sockets is called `postgres`; `ayt list` shows what there is; \
+         not seen: owners of 3 sockets are hidden (/proc/1/fd may not be read): run as root"
+    );
+}
+
+#[test]
 fn processes_that_belong_together_are_one_program() {
     let listener = socket(1, TcpState::Listen, "0.0.0.0:80", "0.0.0.0:0");
     let mut sample = Sample::new()

@@ -42,6 +42,18 @@ fn a_client_that_has_gone_and_data_for_it() {
     let mut sample = sample.dead(6, End::Unanswered);
     sample.0.sockets[1].send_queue = 4_096;
     says!("client_gone", sample, ":7000");
+    // Several from one client: all of them are named to reap and arm.
+    let mut several = (10..13).fold(Sample::new(), |sample, at| {
+        let peer = format!("[::ffff:10.0.3.7]:{}", 51_000 + at);
+        let mut one = socket(at, TcpState::Established, "[::ffff:10.0.3.1]:7000", &peer);
+        set_quiet(&mut one, 60_000);
+        sample
+            .owned(one, 812, "python3", at)
+            .dead(at, End::Unanswered)
+    });
+    let listener = socket(LISTENER, TcpState::Listen, "[::]:7000", "[::]:0");
+    several = several.owned(listener, 812, "python3", 3);
+    says!("client_gone_with_several", several, ":7000");
 }
 
 #[test]

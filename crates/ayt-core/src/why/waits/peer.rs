@@ -85,9 +85,9 @@ pub(in crate::why) fn syns(socket: &Socket) -> u8 {
     }
 }
 
-/// What to do about a thread that sits on this connection.
-pub(in crate::why) fn peer_remedy(case: &Case<'_>, pid: u32, socket: &Socket) -> Vec<String> {
-    let filters = words::filters(case.facts, Some(pid), socket);
+/// What to do about a thread that sits on this connection, or about several like it;
+/// `filters` select them.
+pub(in crate::why) fn peer_remedy(case: &Case<'_>, filters: &str, socket: &Socket) -> Vec<String> {
     let prevent = format!(
         "`ayt arm {filters} --keepalive 60/5/3` finds such a peer in time; a read and write \
          timeout in the program does it for good"

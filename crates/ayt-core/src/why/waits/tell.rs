@@ -78,7 +78,8 @@ impl Teller<'_, '_, '_> {
                 ));
                 self.queued(call, socket);
                 self.asked(socket);
-                for remedy in peer_remedy(self.case, pid, socket) {
+                let filters = words::filters(self.case.facts, Some(pid), socket);
+                for remedy in peer_remedy(self.case, &filters, socket) {
                     self.cause.remedy(remedy);
                 }
                 self.cause.explains.push(socket.cookie);

@@ -91,15 +91,7 @@ pub(super) fn doing<'a>(
     let Fact::Known(Some(call)) = &thread.call else {
         return Doing::Unknown;
     };
-    let polls = [
-        "epoll_",
-        "poll",
-        "ppoll",
-        "select",
-        "pselect",
-        "io_uring_enter",
-    ];
-    if polls.iter().any(|name| call.name.starts_with(name)) {
+    if call.waits_for_events() {
         return Doing::Polling(call);
     }
     let Some(fd) = call.fd else {

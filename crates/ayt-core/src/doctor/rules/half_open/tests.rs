@@ -44,7 +44,7 @@ fn silence_over_the_whole_patience_is_certain() {
         finding.remedy,
         "`ayt reap --pid 812 --local :22 --yes` asks again and ends the dead; \
          `ayt arm --pid 812 --local :22 --keepalive 60/5/3` lets the kernel find the next one; \
-         before that, `ayt trace --pid 812 --local :22` shows where the path ends"
+         before that, `ayt trace 10.0.0.1:22 10.0.0.2:50001` shows where its path ends"
     );
     assert_eq!(
         finding.evidence[1].value,
@@ -64,11 +64,10 @@ fn several_dead_of_one_cause_are_one_finding_and_of_two_causes_two() {
             .owned(quiet(at, at * HOUR), 812, "sshd", at)
             .verdict(at, Verdict::Dead(cause))
     });
-    let summaries: Vec<_> = run(sample)
-        .findings
-        .into_iter()
-        .map(|f| f.summary)
-        .collect();
+    let findings = run(sample).findings;
+    let path = "`ayt trace 10.0.0.1:22 10.0.0.2:50001` shows where the path of one of them ends";
+    assert!(findings[1].remedy.ends_with(path), "{findings:?}");
+    let summaries: Vec<_> = findings.into_iter().map(|f| f.summary).collect();
     assert_eq!(
         summaries,
         [
