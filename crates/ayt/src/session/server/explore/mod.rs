@@ -18,7 +18,7 @@ use ayt_core::session::link::End;
 use shuttle::future::JoinHandle;
 
 use super::{Limits, Server};
-use crate::explore::{block_on, explore, note, spawn};
+use crate::explore::{block_on, explore, note, spawn, yield_now};
 use crate::session::driver::Core;
 use crate::session::store::Memory;
 use device::{Attempt, Connected, message, register, resume};
@@ -213,6 +213,10 @@ fn a_server_that_is_dropped_at_any_moment_leaves_nothing_behind() {
             dropped.await.unwrap();
             let stories = program.await.unwrap();
             server.none_carried().await;
+            // Those who were registering are aborted, and end at their next turn.
+            while server.stats().now.unregistered > 0 {
+                yield_now().await;
+            }
             is_settled(&server, &stories, &left);
         });
     });
