@@ -6,6 +6,9 @@
     reason = "these tests measure a real kernel in real time"
 )]
 
+#[path = "common/late.rs"]
+mod late;
+
 use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,12 +18,14 @@ use std::time::{Duration, Instant};
 
 use ayt::keepalive::{self, Applied, Fact, Kernel, Policy, Span};
 use ayt_testbed::{Need, Ns, Side, TcpState, Veth};
+use late::Lateness;
 
 type Done = Result<(), Box<dyn Error>>;
 
 /// What a shared machine may add: to run the kernel's timer, to wake the thread
 /// that reads, and 50 ms for each time the timer finds the socket in use. A timer
-/// run late by its whole bucket (32 ms for waits of 1 s) comes one bucket later.
+/// run late by its whole bucket (32 ms for waits of 1 s) comes one bucket later. What
+/// this machine was late meanwhile comes on top.
 const SCHEDULING: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -90,11 +95,12 @@ fn wait_for_end(mut stream: &TcpStream, since: Instant) -> Duration {
 }
 
 /// Within the span, and late by no more than the machine may add.
-fn assert_within(what: &str, found: Duration, span: Span) {
-    let latest = span.latest + SCHEDULING;
+fn assert_within(what: &str, found: Duration, span: Span, late: &Lateness) {
+    let scheduling = SCHEDULING + late.so_far();
+    let latest = span.latest + scheduling;
     assert!(
         (span.earliest..=latest).contains(&found),
-        "{what}: found after {found:?}, computed {span:?} and {SCHEDULING:?} of scheduling"
+        "{what}: found after {found:?}, computed {span:?} and {scheduling:?} of scheduling"
     );
 }
 
@@ -111,6 +117,7 @@ fn each_client_is_missed_at_its_own_time_and_the_unarmed_one_never() -> Done {
         return Ok(());
     }
     let pair = Pair::new()?;
+    let late = &Lateness::watch();
     let policies = ["1/1/2", "2/1/3", "3/2/2", "1/1/2 U=5500ms", "2/3/9 U=4s"];
     let mut connections = pair.connect(policies.len() + 1)?;
     let (_unarmed_client, unarmed) = connections.pop().ok_or("no connection")?;
@@ -129,7 +136,7 @@ fn each_client_is_missed_at_its_own_time_and_the_unarmed_one_never() -> Done {
             .into_iter()
             .map(|(policy, client, server, last_byte, span)| {
                 scope.spawn(move || {
-                    assert_within(policy, wait_for_end(&server, last_byte), span);
+                    assert_within(policy, wait_for_end(&server, last_byte), span, late);
                     client
                 })
             })
@@ -157,6 +164,7 @@ fn data_in_flight_silences_keepalive_and_the_user_timeout_decides() -> Done {
         return Ok(());
     }
     let pair = Pair::new()?;
+    let late = &Lateness::watch();
     let policies = ["1/1/2 U=3s", "1/1/2 U=5s", "1/1/2"];
     let connections = pair.connect(policies.len())?;
     pair.cable.cable_pulled()?;
@@ -176,7 +184,7 @@ fn data_in_flight_silences_keepalive_and_the_user_timeout_decides() -> Done {
     thread::scope(|scope| {
         for (policy, client, server, sent, span) in waiting {
             scope.spawn(move || {
-                assert_within(policy, wait_for_end(&server, sent), span);
+                assert_within(policy, wait_for_end(&server, sent), span, late);
                 drop(client);
             });
         }
@@ -201,11 +209,23 @@ fn an_outage_shorter_than_the_shortest_that_kills_is_survived() -> Done {
     if !Need::root() {
         return Ok(());
     }
+    // A busy machine may take longer to heal the cable than there is time for.
+    for _ in 0..5 {
+        if survives_an_outage()? {
+            return Ok(());
+        }
+    }
+    Err("the cable was healed too late, five times".into())
+}
+
+/// `false` where the outage was longer than it was meant to be.
+fn survives_an_outage() -> Result<bool, Box<dyn Error>> {
     let pair = Pair::new()?;
     let (mut client, mut server) = pair.connect(1)?.pop().ok_or("no connection")?;
     let applied = apply(&server, "1/1/4")?;
     let outage = applied.outage(&kernel()).idle.known().ok_or("not known")?;
     assert_eq!(outage, Duration::from_secs(3));
+    let late = Lateness::watch();
     let end = applied.detection(&kernel()).idle.span().ok_or("no span")?;
     let last_byte = Instant::now();
     client.write_all(b"x")?;
@@ -213,21 +233,20 @@ fn an_outage_shorter_than_the_shortest_that_kills_is_survived() -> Done {
     pair.cable.cable_pulled()?;
     // The first probe goes out after 1 s, the fourth after 4: heal before it.
     server.set_read_timeout(Some(outage))?;
-    let silent = server.read(&mut [0; 1]).unwrap_err();
+    let silent = server.read(&mut [0; 1]).expect_err("nothing comes");
     assert_eq!(silent.kind(), ErrorKind::WouldBlock);
     pair.cable.heal()?;
-    assert!(
-        last_byte.elapsed() < Duration::from_secs(4),
-        "the machine was too slow"
-    );
+    if last_byte.elapsed() >= Duration::from_secs(4) {
+        return Ok(false);
+    }
     // It lives past the time at which it would have ended.
-    server.set_read_timeout(Some(end.latest + SCHEDULING))?;
-    let silent = server.read(&mut [0; 1]).unwrap_err();
+    server.set_read_timeout(Some(end.latest + SCHEDULING + late.so_far()))?;
+    let silent = server.read(&mut [0; 1]).expect_err("nothing comes");
     assert_eq!(silent.kind(), ErrorKind::WouldBlock);
     assert!(last_byte.elapsed() > end.latest);
     client.write_all(b"y")?;
     server.read_exact(&mut [0; 1])?;
-    Ok(())
+    Ok(true)
 }
 
 #[test]

@@ -8,6 +8,8 @@
 
 mod example;
 mod fresh;
+#[path = "../common/late.rs"]
+mod late;
 
 use std::error::Error;
 use std::thread;
@@ -15,6 +17,7 @@ use std::time::Duration;
 
 use ayt_testbed::Need;
 use example::Example;
+use late::Lateness;
 use rustix::process::Signal;
 
 type Done = Result<(), Box<dyn Error>>;
@@ -40,7 +43,10 @@ fn a_pulled_cable_is_found_by_each_socket_in_its_own_time() -> Done {
     if !Need::root() {
         return Ok(());
     }
+    let late = Lateness::watch();
     let said = Example::start("pulled_cable", &[])?.ends_well();
+    // A busy machine tells it later than it is found.
+    let late = 0.5 + late.so_far().as_secs_f64();
     let line = |words: &str| {
         let found = said.iter().find(|line| line.contains(words));
         found.unwrap_or_else(|| panic!("no {words:?} in {said:#?}"))
@@ -59,10 +65,9 @@ fn a_pulled_cable_is_found_by_each_socket_in_its_own_time() -> Done {
         let found = line(&format!("client {client} missed after"));
         assert!(found.ends_with("ETIMEDOUT, and then 0"), "{found}");
         let after = number(found, "after ", "s:");
-        // And half a second for a busy machine.
         assert!(
-            (earliest..latest + 0.5).contains(&after),
-            "{planned}; {found}"
+            (earliest..latest + late).contains(&after),
+            "{planned}; {found}; late by {late}"
         );
         line(&format!("client {client} in the server's kernel: gone"));
     }

@@ -12,6 +12,8 @@ mod close;
 mod common;
 mod connect;
 mod hosts;
+#[path = "../common/late.rs"]
+mod late;
 mod listener;
 mod nat;
 mod pool;

@@ -24,7 +24,8 @@ type Client = Watched<TcpStream>;
 const LOOK: Check = Check {
     max_idle: None,
     ask_after: None,
-    patience: Duration::from_millis(500),
+    // A busy machine may take long to answer itself.
+    patience: Duration::from_secs(3),
 };
 /// Asks at every check.
 const ASK: Check = Check {
@@ -193,8 +194,12 @@ async fn an_ask_leaves_keepalive_of_ones_own_as_it_was() -> Done {
     assert_eq!(settings(client.get_ref())?, before);
     // Dropped in the middle as well.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    let dropped = timeout(Duration::ZERO, ASK.ask_kernel(client.get_ref())).await;
-    assert!(dropped.is_err());
+    // Polled once, whatever the machine is doing: the answer is looked for later.
+    tokio::select! {
+        biased;
+        fit = ASK.ask_kernel(client.get_ref()) => panic!("it was not asked: {fit:?}"),
+        () = std::future::ready(()) => {}
+    }
     assert_eq!(settings(client.get_ref())?, before);
     Ok(())
 }
@@ -216,7 +221,7 @@ impl Pooled for Pinging {
             self.0.write_all(b"ping").await?;
             self.0.read_exact(&mut [0; 4]).await
         };
-        match timeout(Duration::from_secs(1), ask).await {
+        match timeout(LOOK.patience, ask).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(Unfit::Application(error.to_string())),
             Err(_) => Err(Unfit::Application("no answer to the ping".to_owned())),

@@ -27,7 +27,7 @@ pub(crate) use below::Below;
 pub(crate) use clock::{Clock, beat};
 pub(crate) use owner::{Alone, Owner};
 pub(crate) use pump::Pump;
-use values::cause_of;
+pub(crate) use values::cause_of;
 pub use values::{SendError, SessionEnd};
 
 use std::fmt;

@@ -26,7 +26,7 @@ pub struct SessionEnd {
 /// What an error of the transport says: out of what a watched stream below has said, else
 /// out of the error's number or kind, and what the kernel still knows of the TCP socket
 /// below, if there is one: which of its timers gave up.
-pub(super) fn cause_of(error: &io::Error, tcp: Option<&TcpStream>) -> Cause {
+pub(crate) fn cause_of(error: &io::Error, tcp: Option<&TcpStream>) -> Cause {
     if let Some(ended) = crate::cause::ended(error) {
         return ended.cause();
     }

@@ -90,7 +90,7 @@ impl Alarms {
     }
 
     /// When the next is due.
-    fn next(&self) -> Option<Duration> {
+    pub(super) fn next(&self) -> Option<Duration> {
         let all = lock(&self.set);
         all.first_key_value().map(|((at, _), _)| at.get())
     }
@@ -203,6 +203,59 @@ mod tests {
         // What is due already needs no alarm.
         assert!(a.poll(&alarms, 60, Some(60)));
         assert_eq!(set(&alarms), []);
+    }
+
+    #[test]
+    fn those_that_are_due_later_wait_whatever_the_order_they_came_in() {
+        let alarms = Alarms::new();
+        let times = [40, 10, 30, 20];
+        let mut all: Vec<One> = (0..4).map(one).collect();
+        for (one, at) in all.iter_mut().zip(times) {
+            assert!(!one.poll(&alarms, 0, Some(at)));
+        }
+        for now in [10, 20, 30, 40] {
+            assert_eq!(alarms.next(), Some(MS(now)));
+            alarms.ring(MS(now));
+            for (one, at) in all.iter().zip(times) {
+                assert_eq!(one.woken(), usize::from(at <= now), "{at} at {now}");
+            }
+        }
+    }
+
+    #[test]
+    fn who_is_forgotten_is_not_woken_and_the_other_of_that_instant_is() {
+        let alarms = Alarms::new();
+        let (mut a, mut b) = (one(1), one(2));
+        assert!(!a.poll(&alarms, 0, Some(50)) && !b.poll(&alarms, 0, Some(50)));
+        alarms.forget(&mut a.alarm, a.conn);
+        assert_eq!((set(&alarms), a.alarm), (vec![(50, 2)], None));
+        // Again changes nothing.
+        alarms.forget(&mut a.alarm, a.conn);
+        alarms.ring(MS(50));
+        assert_eq!((a.woken(), b.woken()), (0, 1));
+    }
+
+    /// The task that rings knows of an alarm that is sooner than what it waits for.
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_sooner_than_all_before_is_rung_at_its_time() {
+        let clock = Clock::start();
+        let alarms = Arc::new(Alarms::new());
+        let ringing = alarms.clone();
+        let ringing = tokio::spawn(async move { ring(&ringing, clock).await });
+        let mut all: Vec<One> = (0..3).map(one).collect();
+        for (one, at) in all.iter_mut().zip([3_600_000, 60_000, 50]) {
+            assert!(!one.poll(&alarms, 0, Some(at)));
+            // It waits for this one now.
+            tokio::task::yield_now().await;
+        }
+        let woken = || all.iter().map(One::woken).collect::<Vec<_>>();
+        tokio::time::sleep(MS(49)).await;
+        assert_eq!(woken(), [0, 0, 0]);
+        tokio::time::sleep(MS(2)).await;
+        assert_eq!(woken(), [0, 0, 1]);
+        tokio::time::sleep(MS(60_000)).await;
+        assert_eq!(woken(), [0, 1, 1]);
+        ringing.abort();
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ayt_core::cause::Cause;
 use ayt_core::session::frame::{Reason, Retry};
-use ayt_core::session::link::{End, Event as LinkEvent, Fate};
+use ayt_core::session::link::{End, Event as LinkEvent, Fate, Trigger};
 use ayt_core::session::registry::{Conn, Decision, Event, Over, Registry, Resumed, Taken};
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -211,15 +212,24 @@ impl Book {
     }
 
     /// The task of a connection has ended, and its socket is closed.
-    pub(super) fn closed(&mut self, now: Duration, kept: &Kept, conn: Conn, epoch: u64) {
+    pub(super) fn closed(
+        &mut self,
+        now: Duration,
+        (kept, conn, epoch): (&Kept, Conn, u64),
+        counters: &Counters,
+    ) {
         let own = self.conns.remove(&conn).is_some();
         if own {
-            // Its task ended without an end that was told: dropped, or never begun.
+            // Its task ended without an end that was told: dropped, by a panic of its
+            // stream's or with its runtime.
             let untold = self
                 .registry
                 .lost(now, &kept.identity, epoch, Fate::Stays, false);
             if untold {
                 kept.core.part();
+                let end = End::of(Trigger::Transport(Cause::LocalClose));
+                kept.lost(&end);
+                counters.lost(end.cause);
                 self.changed.insert(kept.identity.clone());
             }
         }

@@ -217,7 +217,7 @@ impl Deciding<'_, '_> {
                     "an admission was not taken",
                     &format_args!("{other:?}"),
                 );
-                book.closed(now, &kept, *conn, epoch);
+                book.closed(now, (&kept, *conn, epoch), &shared.counters);
                 let text = "the server cannot decide now";
                 let refuse = refusal(Reason::Overloaded, Retry::After(0), text);
                 return Err(Committed::Refused(refuse));

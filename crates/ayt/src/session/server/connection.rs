@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use ayt_core::cause::Cause;
 use ayt_core::compact::Nanos;
 use ayt_core::session::codec::Decoder;
 use ayt_core::session::frame::{Frame, Reason, Refuse, Retry, Welcome};
-use ayt_core::session::link::End;
+use ayt_core::session::link::{End, Event, Trigger};
 use ayt_core::session::registry::Conn;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
@@ -26,9 +27,9 @@ use super::secure;
 use super::shared::Shared;
 use super::spare;
 use super::stats::one_more;
-use crate::session::driver::{Below, Core, Notice, Owner, Pump, Ticket};
+use crate::session::driver::{Below, Core, Notice, Owner, Pump, Ticket, cause_of};
 use crate::session::transport::tcp_below;
-use crate::session::wire::write_frame;
+use crate::session::wire::{ReadError, write_frame};
 use crate::sync::atomic::Ordering;
 
 /// How long a refused client's bytes are read, so that closing does not turn into a
@@ -89,8 +90,9 @@ impl Owner for Carried {
 impl Drop for Carried {
     fn drop(&mut self) {
         self.shared.alarms.forget(&mut self.alarm, self.conn);
+        let of = (&*self.kept, self.conn, self.epoch);
         self.shared
-            .book(|book, now| book.closed(now, &self.kept, self.conn, self.epoch));
+            .book(|book, now| book.closed(now, of, &self.shared.counters));
         self.shared.carried.fetch_sub(1, Ordering::Relaxed);
         self.shared.closed.notify_waiters();
     }
@@ -300,18 +302,28 @@ async fn begin<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Admitted {
-        carried,
+        mut carried,
         ticket,
         welcome,
         max_payload,
     } = *admitted;
     let by = Instant::now() + LINGER;
     let written = timeout_at(by, write_frame(&mut io, &Frame::Welcome(welcome))).await;
-    if !matches!(written, Ok(Ok(()))) {
-        drop(io);
-        return;
-    }
     decoder.set_limit(max_payload);
+    let never_began = match written {
+        Ok(Ok(())) => None,
+        Ok(Err(ReadError::Io(error))) => Some(cause_of(&error, tcp_below(&io))),
+        // It takes no bytes, and is closed here.
+        Ok(Err(ReadError::Eof | ReadError::Frame(_))) | Err(_) => Some(Cause::LocalClose),
+    };
+    if let Some(cause) = never_began {
+        // It is the session's connection all the same, and its end is told as any other.
+        let end = End::of(Trigger::Transport(cause));
+        carried.notice(Notice::Link(Event::Ending(end)));
+    }
     // The socket is closed in there, after the link has said so; then the book is told.
-    shared.carry(Carrying(Pump::new(carried, ticket, io, (decoder, below))));
+    let pump = Pump::new(carried, ticket, io, (decoder, below));
+    if never_began.is_none() {
+        shared.carry(Carrying(pump));
+    }
 }

@@ -189,8 +189,9 @@ impl Server {
     /// and then `None`, and every client is sent BYE `shutting_down` once it has
     /// acknowledged what it was sent. Each is told to come back after `retry` and a
     /// random time beyond it of up to [`Limits::retry_spread`]. Ready when all
-    /// connections are closed: after [`Limits::finish`] + [`Limits::drain`] + 1 s at
-    /// most. Then every session is over.
+    /// connections are closed and the session store has been told: after
+    /// [`Limits::finish`] + [`Limits::drain`] + 1 s at most, and 1 s more where the store
+    /// does not answer. Then every session is over.
     ///
     /// Cancel safe: the server goes on closing; calling it again waits again, with the
     /// first hint. To give up waiting, drop the server.
@@ -216,10 +217,7 @@ impl Server {
         shared.stop();
         // A socket that takes no more bytes does not hold its task up.
         self.none_carried().await;
-        // What the store does not take now, its lease forgets.
-        if let Err(error) = tasks::follow(shared).await {
-            log::store("records of this server stay in the store", &error);
-        }
+        tasks::follow_at_last(shared).await;
     }
 
     async fn all_closed(&self) {

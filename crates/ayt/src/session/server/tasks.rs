@@ -1,12 +1,16 @@
 //! The server's own tasks: accepting, the registry's timers, and the session store.
 
+use std::future::{Future, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpListener;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::connection::accepted;
 use super::log;
@@ -16,7 +20,7 @@ use crate::session::store::{Conflict, Kick, Kicks, Record, Unavailable};
 
 /// The first and the longest pause after accepting failed.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
-/// The pause after the store did not answer.
+/// The pause after the store did not answer; the bound on its last answer.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Accepts until the server closes. Where there are no descriptors or no memory, it
@@ -96,8 +100,17 @@ pub(super) async fn keep_time(shared: Arc<Shared>) {
 
 /// Lets go of what other servers have taken over.
 pub(super) async fn hear_kicks(shared: Arc<Shared>, mut kicks: Box<dyn Kicks>) {
-    while let Some(kick) = kicks.next().await {
-        let Kick { identity, epoch } = kick;
+    loop {
+        let next = async { Ok(kicks.next().await) };
+        let Kick { identity, epoch } = match caught(next).await {
+            Ok(Some(kick)) => kick,
+            Ok(None) => return,
+            Err(error) => {
+                log::store("kicks of other servers are not heard for now", &error);
+                sleep(STORE_PAUSE).await;
+                continue;
+            }
+        };
         // One that registered here since has a larger epoch, and stays.
         shared.book(|book, now| book.supersede(now, &identity, epoch));
         // One whose record is set already is in the book only when its registration lets
@@ -116,7 +129,7 @@ pub(super) async fn hear_kicks(shared: Arc<Shared>, mut kicks: Box<dyn Kicks>) {
 pub(super) async fn mirror(shared: Arc<Shared>) {
     loop {
         shared.mirror.notified().await;
-        if let Err(error) = follow(&shared).await {
+        if let Err(error) = caught(follow(&shared)).await {
             log::store("records of sessions that ended are kept for now", &error);
             sleep(STORE_PAUSE).await;
             shared.mirror.notify_one();
@@ -124,8 +137,33 @@ pub(super) async fn mirror(shared: Arc<Shared>) {
     }
 }
 
+/// For the last time: what the store does not take within a second, its lease forgets.
+pub(super) async fn follow_at_last(shared: &Shared) {
+    let error = match timeout(STORE_PAUSE, caught(follow(shared))).await {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        Err(_) => Unavailable::new(format!("not within {STORE_PAUSE:?}")),
+    };
+    log::store("records of this server stay in the store", &error);
+}
+
+/// A panic of the program's store, as its error: the server's own tasks go on.
+async fn caught<T>(asked: impl Future<Output = Result<T, Unavailable>>) -> Result<T, Unavailable> {
+    let mut asked = pin!(asked);
+    poll_fn(|cx| {
+        let poll = || asked.as_mut().poll(cx);
+        match catch_unwind(AssertUnwindSafe(poll)) {
+            Ok(poll) => poll,
+            // A scenario that fails is to fail.
+            Err(panic) if cfg!(ayt_explore) => resume_unwind(panic),
+            Err(_) => Poll::Ready(Err(Unavailable::new("it has panicked"))),
+        }
+    })
+    .await
+}
+
 /// Brings every record up to date that may not be.
-pub(super) async fn follow(shared: &Shared) -> Result<(), Unavailable> {
+async fn follow(shared: &Shared) -> Result<(), Unavailable> {
     loop {
         let next = shared.book(|book, _| book.next_changed());
         let Some(identity) = next else {

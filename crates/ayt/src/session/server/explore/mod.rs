@@ -18,7 +18,7 @@ use ayt_core::session::link::End;
 use shuttle::future::JoinHandle;
 
 use super::{Limits, Server};
-use crate::explore::{block_on, explore, note, spawn};
+use crate::explore::{block_on, explore, note, spawn, yield_now};
 use crate::session::driver::Core;
 use crate::session::store::Memory;
 use device::{Attempt, Connected, message, register, resume};
@@ -98,6 +98,7 @@ fn is_settled(server: &Server, stories: &[Story], devices: &[Left]) {
     assert_eq!(stats.now.connections, 0);
     assert_eq!(stats.now.unregistered, 0);
     assert_eq!(stats.now.tasks, 0);
+    assert_eq!(server.shared.alarms.next(), None, "nobody is to be woken");
     assert_eq!(stats.registered, stories.len() as u64);
     let ended: u64 = stats.ended.iter().map(|(_, n)| n).sum();
     assert_eq!(ended, stats.registered, "{stats:?}");
@@ -190,6 +191,35 @@ fn two_and_a_shutdown(does: Does) {
 #[test]
 fn a_shutdown_at_any_moment_leaves_nothing_behind() {
     explore(400, || two_and_a_shutdown(Does::Nothing));
+}
+
+/// Two devices, the server's program, and the server is dropped, all at once.
+#[test]
+fn a_server_that_is_dropped_at_any_moment_leaves_nothing_behind() {
+    explore(400, || {
+        let server = server();
+        let program = serve(&server, Does::Nothing);
+        let devices = [0, 10].map(|n| device(&server, n..n + 2));
+        // What dropping it does; the others here have it in hand.
+        let dropped = {
+            let server = server.clone();
+            spawn(async move { server.shared.stop() })
+        };
+        block_on(async {
+            let mut left = Vec::new();
+            for device in devices {
+                left.extend(device.await.unwrap());
+            }
+            dropped.await.unwrap();
+            let stories = program.await.unwrap();
+            server.none_carried().await;
+            // Those who were registering are aborted, and end at their next turn.
+            while server.stats().now.unregistered > 0 {
+                yield_now().await;
+            }
+            is_settled(&server, &stories, &left);
+        });
+    });
 }
 
 #[test]

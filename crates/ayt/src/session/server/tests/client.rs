@@ -102,7 +102,10 @@ impl Device {
     }
 
     pub(super) async fn register(&self, server: &Server) -> Result<Client, NotIn> {
-        let mut io = self.dial(server);
+        self.register_over(self.dial(server)).await
+    }
+
+    pub(super) async fn register_over(&self, mut io: DuplexStream) -> Result<Client, NotIn> {
         let (welcome, decoder) = self.shake(&mut io, Purpose::Register).await?;
         let core = Core::new(
             Clock::start(),
@@ -134,8 +137,15 @@ impl Device {
 
     /// Goes on with the session of an old connection, which is cut without a word.
     pub(super) async fn resume(&self, server: &Server, old: &Client) -> Result<Client, NotIn> {
+        self.resume_over(self.dial(server), old).await
+    }
+
+    pub(super) async fn resume_over(
+        &self,
+        mut io: DuplexStream,
+        old: &Client,
+    ) -> Result<Client, NotIn> {
         old.core.part();
-        let mut io = self.dial(server);
         let (welcome, decoder) = self.shake(&mut io, Self::resumption(old)).await?;
         if !welcome.resumed {
             let core = Core::new(Clock::start(), Traffic::new(Config::default()));

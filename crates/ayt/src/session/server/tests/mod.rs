@@ -6,6 +6,7 @@ mod client;
 mod crowd;
 mod frames;
 mod held_up;
+mod panics;
 mod registering;
 mod resuming;
 mod settling;

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
+use ayt_core::cause::Cause;
+use ayt_core::session::codec::Decoder;
+use ayt_core::session::handshake::{Client as Handshake, ClientStep, Credential, Purpose};
 use tokio::sync::Semaphore;
 
 use super::*;
 use crate::session::store::{
     Answer, Conflict, Kick, Kicks, Memory, Node, Record, SessionStore, Unavailable,
 };
+use crate::session::wire::{read_frame, write_frame};
 
 /// A store that keeps the server `first` waiting until it is let: it sets at once, and
 /// says so later; it forgets later.
@@ -105,10 +109,7 @@ async fn who_has_set_the_record_and_registers_nobody_still_kicks_the_one_before(
     let told = tokio::time::timeout(S, older.task).await;
     let end = told.expect("it has to go").unwrap().unwrap();
     assert_eq!(end.reason, Some(Reason::Superseded));
-    assert_eq!(
-        session.ended().await.cause,
-        ayt_core::cause::Cause::Superseded
-    );
+    assert_eq!(session.ended().await.cause, Cause::Superseded);
     until(|| store.store.is_empty()).await;
 }
 
@@ -129,4 +130,85 @@ async fn a_shutdown_amid_the_mirrors_work_leaves_no_record() {
     store.answers.add_permits(10);
     closing.await.unwrap();
     assert!(store.store.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_never_answers_holds_a_shutdown_up_by_its_bound_only() {
+    let store = tardy();
+    let first = start(&store, "first");
+    store.answers.add_permits(1);
+    let (client, session) = Device::a().enter(&first).await;
+    let begun = tokio::time::Instant::now();
+    first.shutdown(S).await;
+    // Its last record is not forgotten by then, and nobody waits for that.
+    assert!(begun.elapsed() < 2 * S, "{:?}", begun.elapsed());
+    assert_eq!(store.store.len(), 1);
+    drop((client, session));
+}
+
+/// How the session's only connection ended, and the session with it.
+async fn causes(server: &Server, session: &Session) -> (Cause, Cause) {
+    let mut lost = None;
+    while let Some(event) = session.next_event().await {
+        match event {
+            SessionEvent::Lost(end) => {
+                assert_eq!(lost.replace(end.cause), None, "it is told once");
+            }
+            SessionEvent::Ended { end, .. } => {
+                let lost = lost.expect("its connection's end is told before");
+                assert_eq!(server.stats().lost, [(lost, 1)]);
+                return (lost, end.cause);
+            }
+            _ => {}
+        }
+    }
+    panic!("no end")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_gone_when_it_is_welcomed_is_a_session_with_its_cause() {
+    let store = tardy();
+    let builder = Server::builder().without_authentication().limits(limits());
+    let builder = builder.store(store.clone()).node(Node::new("first"));
+    let server = builder.start().unwrap();
+    let (io, theirs) = tokio::io::duplex(1_024);
+    assert!(server.serve_connection(theirs, at(1)));
+    let mut device = Device::a();
+    device.credential = Credential::None;
+    let device = tokio::spawn(async move { device.register_over(io).await.map(drop) });
+    until(|| !store.store.is_empty()).await;
+    device.abort();
+    until(|| device.is_finished()).await;
+    store.answers.add_permits(10);
+    let session = server.accept().await.unwrap();
+    let causes = causes(&server, &session).await;
+    assert_eq!(causes, (Cause::PeerClosed, Cause::PeerClosed));
+    assert_eq!(server.stats().ended, [(Cause::PeerClosed, 1)]);
+    assert_eq!(server.shared.alarms.next(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_its_welcome_is_let_go_by_this_side() {
+    let builder = Server::builder().without_authentication().limits(limits());
+    let server = builder.start().unwrap();
+    // WELCOME is longer than what the line takes.
+    let (mut io, theirs) = tokio::io::duplex(16);
+    assert!(server.serve_connection(theirs, at(1)));
+    let settings = Device::a().settings;
+    let nonce = shared::random().unwrap();
+    let now = Duration::ZERO;
+    let started = Handshake::start(&settings, Credential::None, Purpose::Register, nonce, now);
+    let (mut handshake, hello) = started.unwrap();
+    write_frame(&mut io, &hello).await.unwrap();
+    let challenge = read_frame(&mut io, &mut Decoder::new()).await.unwrap();
+    match handshake.on_frame(&challenge, now).unwrap() {
+        ClientStep::Send(proof) => write_frame(&mut io, &proof).await.unwrap(),
+        other => panic!("{other:?}"),
+    }
+    let session = server.accept().await.unwrap();
+    let begun = tokio::time::Instant::now();
+    until(|| !session.is_connected()).await;
+    assert!(begun.elapsed() <= 2 * S);
+    let causes = causes(&server, &session).await;
+    assert_eq!(causes, (Cause::LocalClose, Cause::LocalClose));
 }
