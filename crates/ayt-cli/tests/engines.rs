@@ -16,6 +16,8 @@ struct Scene {
     host: Ns,
     wire: Wire,
     home: Home,
+    /// The server's.
+    port: u16,
     _programs: Vec<Fixture>,
     _peer: Ns,
 }
@@ -26,6 +28,7 @@ impl Scene {
         let wire = Wire::join(&host, &peer).unwrap();
         let bind = format!("{}:0", wire.v4(Side::A));
         let server = Fixture::start(&host, ["no-accept", "--bind", &bind]).unwrap();
+        let port = server.addr().port();
         let address = server.addr().to_string();
         let client = || Fixture::start(&peer, ["hold", &address]).unwrap();
         let programs = vec![client(), client(), server];
@@ -38,6 +41,7 @@ impl Scene {
             host,
             wire,
             home: Home::new(),
+            port,
             _programs: programs,
             _peer: peer,
         }
@@ -95,6 +99,40 @@ fn the_engine_is_explained_and_can_be_named() {
         assert_eq!(row["verdict"], "unknown");
         assert_eq!(row["engine"], serde_json::Value::Null);
     }
+}
+
+/// Nobody holds what waits to be accepted; the doctor asks it all the same.
+#[test]
+fn the_doctor_asks_what_waits_to_be_accepted() {
+    if !Need::tun() {
+        return;
+    }
+    let scene = Scene::new();
+    let arguments = [
+        "doctor",
+        "--probe",
+        "--json",
+        "--only",
+        "half-open",
+        "--patience",
+        "2s",
+    ];
+    // Its peers live: nothing is wrong with them.
+    let healthy = scene.run(&arguments).exits(0).row();
+    assert_eq!(healthy["looked_at"]["asked"], 2, "{healthy}");
+    scene.wire.cut();
+    let row = scene.run(&arguments).exits(1).row();
+    assert_eq!(row["looked_at"]["asked"], 2, "{row}");
+    let findings = row["findings"].as_array().unwrap();
+    let [finding] = &findings[..] else {
+        panic!("{row}");
+    };
+    assert_eq!(finding["rule"], "half-open", "{row}");
+    assert_eq!(finding["evidence"]["cause"], "unanswered", "{row}");
+    assert_eq!(finding["connections"].as_array().unwrap().len(), 2, "{row}");
+    let port = format!("port {}", scene.port);
+    let summary = finding["summary"].as_str().unwrap();
+    assert!(summary.contains(&port), "{summary}");
 }
 
 /// The raw engine's own segments, which the kernel counts as received, do not

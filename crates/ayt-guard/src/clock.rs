@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use ayt_core::probe::ReadAt;
+
 /// Time since a run began.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Clock(Instant);
@@ -19,5 +21,13 @@ impl Clock {
     /// Time since the start.
     pub(crate) fn now(&self) -> Duration {
         self.0.elapsed()
+    }
+
+    /// Does `work`, and says between when and when.
+    pub(crate) fn around<T>(&self, work: impl FnOnce() -> T) -> (ReadAt, T) {
+        let earliest = self.now();
+        let done = work();
+        let latest = self.now();
+        (ReadAt { earliest, latest }, done)
     }
 }

@@ -39,11 +39,7 @@ pub(crate) fn run(args: &DoctorArgs, out: &mut Output) -> Result<ExitCode, Failu
     let mut asked = None;
     let mut exit = None;
     if args.probe {
-        let targets: Vec<usize> = askable(&facts)
-            .into_iter()
-            // What has no descriptor is other rules' business.
-            .filter(|&at| facts.sockets[at].inode != 0)
-            .collect();
+        let targets = askable(&facts);
         let stop = Stop::watch();
         let report = ask(&facts, &targets, &args.ask.probe(), &stop, out);
         let was_asked = |answer: &&Answer| answer.asks > 0;

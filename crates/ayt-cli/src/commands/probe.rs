@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ayt_core::fact::{Partial, Why};
 use ayt_core::facts::{HostFacts, Socket};
+use ayt_core::tcp_state::TcpState;
 use ayt_core::verdict::Verdict;
 use ayt_guard::collect::{Collect, Exact, collect};
 use ayt_guard::probe::{Probe, Progress as Counts, Report, probe};
@@ -89,9 +90,15 @@ pub(super) fn not_asked(report: &Report) -> Vec<Partial> {
     told.collect()
 }
 
-/// The connections that the doctor asks about.
+/// The connections that the doctor asks about. Of those that no program holds, as
+/// in an accept queue, only what is ESTABLISHED: a peer that has closed and gone
+/// answers RST, and whoever accepts the connection would have an error for an end.
+/// Orphans that are closing end by themselves.
 pub(super) fn askable(facts: &HostFacts) -> Vec<usize> {
-    let can = |socket: &Socket| socket.state.can_be_asked();
+    let can = |socket: &Socket| {
+        let held = socket.inode != 0;
+        socket.state == TcpState::Established || held && socket.state.can_be_asked()
+    };
     (0..facts.sockets.len())
         .filter(|&at| can(&facts.sockets[at]))
         .collect()

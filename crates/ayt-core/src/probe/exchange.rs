@@ -94,6 +94,8 @@ pub struct Exchange {
     /// It was seen since [`Self::learn_anew`].
     fresh: bool,
     asked: Option<Asked>,
+    /// When the first ask was seen going out.
+    since: Option<Duration>,
 }
 
 /// The latest ask.
@@ -121,6 +123,7 @@ impl Exchange {
             learnt: None,
             fresh: false,
             asked: None,
+            since: None,
         }
     }
 
@@ -204,6 +207,7 @@ impl Exchange {
                 // The first sight: the same packet may pass several devices.
                 asked.at.get_or_insert(at);
             }
+            self.since.get_or_insert(at);
             return;
         }
         let flags = segment.flags;
@@ -245,7 +249,13 @@ impl Exchange {
         let Some(asked) = &self.asked else {
             return Reply::None;
         };
-        if asked.at.is_some_and(|asked_at| at < asked_at) || self.is_knock(segment) {
+        // Where this side's segments are seen, which is how numbers are learnt, the
+        // first ask will be seen as well: until then all that came, came before it.
+        let before = match self.since {
+            Some(since) => at < since,
+            None => asked.numbers == Numbers::Learnt,
+        };
+        if before || self.is_knock(segment) {
             return Reply::None;
         }
         let flags = segment.flags;
@@ -267,8 +277,11 @@ impl Exchange {
                 return Reply::None;
             }
         }
+        // An ask is answered without data. What has some is a sign of life as good,
+        // but was sent for reasons of its own.
+        let answered = asked.at.filter(|_| segment.payload == 0);
         Reply::Alive {
-            rtt: asked.at.map(|asked_at| at.saturating_sub(asked_at)),
+            rtt: answered.and_then(|asked_at| at.checked_sub(asked_at)),
         }
     }
 }

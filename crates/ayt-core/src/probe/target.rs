@@ -24,6 +24,29 @@ const LEAST_WAIT: Duration = Duration::from_millis(500);
 /// The grain of the kernel's ages: its tick is 10 ms at most (HZ = 100).
 const TICK_MS: i128 = 12;
 
+/// When an account was read: somewhere between two looks at the clock. The
+/// scheduler may keep ayt waiting between reading and looking, and the ages in
+/// an account count from when it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadAt {
+    /// The clock before the read. Ages are taken from here: then what ayt waited
+    /// makes nothing younger than it is.
+    pub earliest: Duration,
+    /// The clock after it: what the account shows had happened by then.
+    pub latest: Duration,
+}
+
+impl ReadAt {
+    /// Read at exactly this moment.
+    #[must_use]
+    pub const fn exactly(now: Duration) -> Self {
+        Self {
+            earliest: now,
+            latest: now,
+        }
+    }
+}
+
 /// What the driver is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -64,7 +87,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// A connection about to be asked, with its account as read at `now`.
+    /// A connection about to be asked, with its account as read at `now` or before.
     /// `patience` overrides the default, the larger of 5 s and 4 × RTO; it is
     /// at least 1.5 s.
     #[must_use]
@@ -167,12 +190,12 @@ impl Target {
         }
     }
 
-    /// TCP's account of the socket as read at `now`.
-    pub fn on_info(&mut self, now: Duration, state: TcpState, info: &TcpInfo) {
-        if self.verdict.is_some() || self.asked == 0 {
+    /// TCP's account of the socket, and when it was read.
+    pub fn on_info(&mut self, at: ReadAt, state: TcpState, info: &TcpInfo) {
+        let Some(started) = self.started else {
             return;
-        }
-        if state == TcpState::Closed {
+        };
+        if self.verdict.is_some() || state == TcpState::Closed {
             return;
         }
         // The kernel counts every segment, so one more is an answer, or as good
@@ -183,24 +206,24 @@ impl Target {
         // is given in.
         let answered = match (self.segs_in, info.segs_in) {
             (Some(before), Some(after)) => {
-                let heard = moment(now, info.heard_ms()) + TICK_MS;
-                after.wrapping_sub(before) > self.resets
-                    && heard >= millis(self.started.unwrap_or(now))
+                let heard = moment(at.earliest, info.heard_ms()) + TICK_MS;
+                after.wrapping_sub(before) > self.resets && heard >= millis(started)
             }
             _ => {
-                let heard = moment(now, info.last_ack_recv_ms);
-                heard > self.heard_at + 8 && heard + 8 >= millis(self.started.unwrap_or(now))
+                let heard = moment(at.earliest, info.last_ack_recv_ms);
+                heard > self.heard_at + TICK_MS && heard + TICK_MS >= millis(started)
             }
         };
         if answered {
             // After a second ask nobody knows which one was answered.
-            let rtt = (self.asked == 1).then(|| now.saturating_sub(self.latest_ask));
+            let rtt = (self.asked == 1).then(|| at.latest.saturating_sub(self.latest_ask));
             self.decide(Verdict::Alive { rtt });
         }
     }
 
-    /// TCP's account before the first ask, as read at `now`: whether the peer was heard since the
-    /// look, and within the last second. Then nobody needs to ask.
+    /// TCP's account before the first ask, read at `now` or a little later: whether
+    /// the peer was heard since the look, and within the last second. Then nobody
+    /// needs to ask.
     pub fn heard_unasked(&mut self, now: Duration, info: &TcpInfo) -> bool {
         const RECENT_MS: u32 = 1_000;
         let heard = self.asked == 0

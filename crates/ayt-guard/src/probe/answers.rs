@@ -1,10 +1,8 @@
 //! Looking for answers: what raw sockets have seen, and TCP's own accounts.
 
-use std::time::Duration;
-
 use ayt_core::fact::Why;
 use ayt_core::facts::{NsId, Socket, TcpInfo};
-use ayt_core::probe::End;
+use ayt_core::probe::{End, ReadAt};
 use ayt_core::tcp_state::TcpState;
 use ayt_sys::wire::packet::Sighting;
 use ayt_sys::{Descriptors, SysError};
@@ -22,20 +20,20 @@ pub(super) fn look(posts: &mut Posts, items: &mut [Item<'_>], index: &Index, clo
             .filter(|&at| items[at].ready.socket.ns == ns && items[at].waiting_for_answer())
             .partition(|&at| items[at].is_raw());
         look_raw(ns, post, items, &raw, clock);
-        let looks = match look_at(ns, post, items, &waiting, index) {
+        let (read, looks) = clock.around(|| look_at(ns, post, items, &waiting, index));
+        let looks = match looks {
             Ok(looks) => looks,
             Err(error) => {
                 fail_all(items, ns, &error);
                 continue;
             }
         };
-        let now = clock.now();
         let mut descriptors = Descriptors::default();
         for (at, look) in looks {
             let item = &mut items[at];
             match look {
                 Look::There(state, info) => {
-                    heard(&mut descriptors, post, item, now, state, &info);
+                    heard(&mut descriptors, post, item, read, state, &info);
                 }
                 Look::Closing => item.machine.on_failure(Why::Vanished),
                 Look::Gone => {
@@ -59,8 +57,7 @@ fn look_raw(ns: NsId, post: &mut Post, items: &mut [Item<'_>], which: &[usize], 
         return;
     }
     let sockets: Vec<&Socket> = which.iter().map(|&at| items[at].ready.socket).collect();
-    let rows = post.rows(&sockets);
-    let now = clock.now();
+    let (read, rows) = clock.around(|| post.rows(&sockets));
     let Some(raw) = &mut post.raw else { return };
     raw.take_sights(items);
     let rows = match rows {
@@ -82,7 +79,7 @@ fn look_raw(ns: NsId, post: &mut Post, items: &mut [Item<'_>], which: &[usize], 
                     segs_in: None,
                     ..tcp
                 };
-                item.machine.on_info(now, state, &account);
+                item.machine.on_info(read, state, &account);
             }
             Row::Gone => item.machine.on_gone(&End {
                 state_before: item.ready.state,
@@ -123,7 +120,7 @@ pub(super) fn heard(
     descriptors: &mut Descriptors,
     post: &Post,
     item: &mut Item<'_>,
-    now: Duration,
+    read: ReadAt,
     state: TcpState,
     info: &TcpInfo,
 ) {
@@ -135,7 +132,7 @@ pub(super) fn heard(
             (state, info) = settled;
         }
     }
-    item.machine.on_info(now, state, &info);
+    item.machine.on_info(read, state, &info);
 }
 
 /// What is known of a connection that has left the tables.

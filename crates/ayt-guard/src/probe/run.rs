@@ -9,7 +9,7 @@ use std::time::Duration;
 use ayt_core::fact::Why;
 use ayt_core::facts::{HostFacts, NsId, TcpInfo};
 use ayt_core::probe::engine::{Askable, keepalive_ready_in};
-use ayt_core::probe::{Engine, Exchange, Numbers, Step, Target};
+use ayt_core::probe::{Engine, Exchange, Numbers, ReadAt, Step, Target};
 use ayt_core::tcp_state::TcpState;
 use ayt_core::verdict::Verdict;
 use ayt_sys::SysError;
@@ -65,7 +65,7 @@ pub(super) struct Item<'f> {
     pub(super) unsent: u8,
     /// What was seen right after the ask, and when: told to the machine once it
     /// is known which RSTs have come.
-    pub(super) after: Option<(Duration, TcpState, TcpInfo)>,
+    pub(super) after: Option<(ReadAt, TcpState, TcpInfo)>,
     /// What the raw engine knows of it, once it has been asked by that.
     pub(super) exchange: Option<Exchange>,
     pub(super) numbers: Option<Numbers>,

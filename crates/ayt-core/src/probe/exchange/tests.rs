@@ -75,6 +75,40 @@ fn nothing_is_an_answer_before_the_ask() {
 }
 
 #[test]
+fn what_passed_before_the_ask_itself_is_no_answer_to_it() {
+    let mut exchange = Exchange::new(1);
+    exchange.on_sent(T(1), &ack(1_000, 2_000));
+    let (ask, _) = exchange.ask(0);
+    // Waiting to be read when the ask was made.
+    assert_eq!(exchange.on_received(T(2), &ack(2_000, 1_000)), Reply::None);
+    exchange.on_sent(T(3), &ask);
+    let reply = exchange.on_received(T(9), &ack(2_000, 1_000));
+    assert_eq!(reply, Reply::Alive { rtt: Some(T(6)) });
+    // What comes while it is asked once more may be the answer to the first ask.
+    let _ = exchange.ask(0);
+    assert_eq!(
+        exchange.on_received(T(12), &ack(2_000, 1_000)),
+        Reply::Alive { rtt: None }
+    );
+}
+
+#[test]
+fn data_is_a_sign_of_life_but_its_time_no_round_trip() {
+    let mut exchange = Exchange::new(1);
+    exchange.on_sent(T(1), &ack(1_000, 2_000));
+    let (ask, _) = exchange.ask(0);
+    exchange.on_sent(T(3), &ask);
+    let data = Segment {
+        payload: 100,
+        ..ack(2_000, 1_000)
+    };
+    assert_eq!(
+        exchange.on_received(T(4), &data),
+        Reply::Alive { rtt: None }
+    );
+}
+
+#[test]
 fn a_reset_counts_where_it_answers_learnt_numbers_and_never_to_a_guess() {
     let reset = |seq| Segment {
         flags: Flags::RST,
@@ -83,6 +117,7 @@ fn a_reset_counts_where_it_answers_learnt_numbers_and_never_to_a_guess() {
     let mut learnt = Exchange::new(1);
     learnt.on_sent(T(0), &ack(1_000, 2_000));
     let (ask, _) = learnt.ask(0);
+    learnt.on_sent(T(1), &ask);
     assert_eq!(learnt.on_received(T(2), &reset(ask.ack)), Reply::Reset);
     assert_eq!(learnt.on_received(T(2), &reset(ask.ack + 1)), Reply::None);
     let mut guessed = Exchange::new(1);

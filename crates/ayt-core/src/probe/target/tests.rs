@@ -35,7 +35,7 @@ fn run(
                     .min()
                     .map_or(until, |at| at.min(until));
                 heard += answers.iter().filter(|&&at| at == now).count() as u32;
-                target.on_info(now, TcpState::Established, &info(heard, 0));
+                target.on_info(ReadAt::exactly(now), TcpState::Established, &info(heard, 0));
             }
             Step::Done(verdict) => return (verdict, now),
         }
@@ -197,10 +197,14 @@ fn a_reset_that_is_counted_and_not_yet_acted_upon_is_no_life() {
     let mut target = fresh(None);
     target.on_asked(T(0), &info(10, 60_000));
     target.on_reset();
-    target.on_info(T(1), TcpState::Established, &info(11, 60_000));
+    target.on_info(
+        ReadAt::exactly(T(1)),
+        TcpState::Established,
+        &info(11, 60_000),
+    );
     assert_eq!(target.verdict(), None);
     // It was not accepted, and the peer answers after all.
-    target.on_info(T(9), TcpState::Established, &info(12, 0));
+    target.on_info(ReadAt::exactly(T(9)), TcpState::Established, &info(12, 0));
     assert_eq!(target.verdict(), Some(&Verdict::Alive { rtt: Some(T(9)) }));
 }
 
@@ -209,9 +213,13 @@ fn what_came_between_the_look_and_the_ask_is_no_answer() {
     let mut target = fresh(None);
     let later = info(17, 60_000);
     target.on_asked(T(3_000), &later);
-    target.on_info(T(3_001), TcpState::Established, &later);
+    target.on_info(ReadAt::exactly(T(3_001)), TcpState::Established, &later);
     assert_eq!(target.verdict(), None);
-    target.on_info(T(3_030), TcpState::Established, &info(18, 0));
+    target.on_info(
+        ReadAt::exactly(T(3_030)),
+        TcpState::Established,
+        &info(18, 0),
+    );
     assert_eq!(target.verdict(), Some(&Verdict::Alive { rtt: Some(T(30)) }));
 }
 
@@ -238,9 +246,9 @@ fn an_old_kernel_that_counts_no_segments_is_believed_by_the_acknowledgements_age
     };
     let mut target = Target::new(T(0), &old(60_000), None);
     target.on_asked(T(0), &old(60_000));
-    target.on_info(T(100), TcpState::Established, &old(60_100));
+    target.on_info(ReadAt::exactly(T(100)), TcpState::Established, &old(60_100));
     assert_eq!(target.verdict(), None);
-    target.on_info(T(200), TcpState::Established, &old(150));
+    target.on_info(ReadAt::exactly(T(200)), TcpState::Established, &old(150));
     assert_eq!(
         target.verdict(),
         Some(&Verdict::Alive { rtt: Some(T(200)) })
@@ -248,9 +256,45 @@ fn an_old_kernel_that_counts_no_segments_is_believed_by_the_acknowledgements_age
 }
 
 #[test]
+fn what_ayt_waited_makes_nothing_younger() {
+    // Heard 20 ms before the ask. ayt reads that after another 30 ms, and gets to
+    // look at the clock only after 300 ms more: the account is no younger for it.
+    for segs_in in [None, Some(11)] {
+        let account = |ms| TcpInfo {
+            segs_in,
+            ..info(0, ms)
+        };
+        let mut target = Target::new(T(0), &account(0), None);
+        target.on_asked(
+            T(20),
+            &TcpInfo {
+                segs_in: segs_in.map(|count| count - 1),
+                ..account(20)
+            },
+        );
+        let late = ReadAt {
+            earliest: T(45),
+            latest: T(350),
+        };
+        target.on_info(late, TcpState::Established, &account(50));
+        assert_eq!(target.verdict(), None);
+        // But an answer is one, however late it is read.
+        let later = ReadAt {
+            earliest: T(500),
+            latest: T(900),
+        };
+        target.on_info(later, TcpState::Established, &account(450));
+        assert_eq!(
+            target.verdict(),
+            Some(&Verdict::Alive { rtt: Some(T(880)) })
+        );
+    }
+}
+
+#[test]
 fn nothing_seen_before_the_first_ask_counts() {
     let mut target = fresh(None);
-    target.on_info(T(5), TcpState::Established, &info(99, 0));
+    target.on_info(ReadAt::exactly(T(5)), TcpState::Established, &info(99, 0));
     assert_eq!(target.verdict(), None);
     assert_eq!(target.next(T(5)), Step::Ask);
 }
@@ -372,8 +416,12 @@ fn a_segment_that_the_kernel_took_for_none_of_the_connections_is_no_life() {
     let mut target = fresh(None);
     target.on_asked(T(0), &info(10, 60_000));
     // Another ayt's knock: one more segment, and nothing is younger for it.
-    target.on_info(T(40), TcpState::Established, &info(11, 60_040));
+    target.on_info(
+        ReadAt::exactly(T(40)),
+        TcpState::Established,
+        &info(11, 60_040),
+    );
     assert_eq!(target.verdict(), None);
-    target.on_info(T(80), TcpState::Established, &info(12, 10));
+    target.on_info(ReadAt::exactly(T(80)), TcpState::Established, &info(12, 10));
     assert!(matches!(target.verdict(), Some(Verdict::Alive { .. })));
 }

@@ -80,11 +80,12 @@ fn one(
             return None;
         }
     };
-    let at = asking.clock.now();
     let by_name = asking.how.engine == Some(Engine::Keepalive);
     let left = ASKS.saturating_sub(item.machine.asks());
     let may_ask = |seen: &Seen| keepalive_may_ask(&item.askable_as(seen), left, by_name);
-    let asked = engines::keepalive::ask(&hold, &item.ready.keepalive, may_ask);
+    let ask = || engines::keepalive::ask(&hold, &item.ready.keepalive, may_ask);
+    let (read, asked) = asking.clock.around(ask);
+    let at = read.earliest;
     drop(hold);
     match asked {
         Asked::Yes { before, .. } => {
@@ -93,7 +94,7 @@ fn one(
             return Some(at);
         }
         Asked::TooFresh(state, info) => {
-            item.machine.on_info(at, state, &info);
+            item.machine.on_info(read, state, &info);
             item.machine.heard_unasked(at, &info);
             item.not_before = at + keepalive_ready_in(&info);
         }
@@ -101,7 +102,7 @@ fn one(
         Asked::Changed(keepalive, _) => item.ready.keepalive = keepalive,
         Asked::Unsafe(_, TcpState::Closed, _) => item.found_closed(),
         Asked::Unsafe(refusal, state, info) => {
-            item.machine.on_info(at, state, &info);
+            item.machine.on_info(read, state, &info);
             item.machine.heard_unasked(at, &info);
             (item.ready.state, item.ready.info) = (state, info);
             // The asks made so far were the kernel's: the rest must be, too.
@@ -135,12 +136,12 @@ fn wait_for_tick(
                 .copied()
                 .filter(|&at| items[at].ready.socket.ns == ns)
                 .collect();
-            let Ok(looks) = answers::look_at(ns, post, items, &here, asking.index) else {
+            let look = || answers::look_at(ns, post, items, &here, asking.index);
+            let (read, Ok(looks)) = clock.around(look) else {
                 // Unseen: the full time is enough for any clock.
                 std::thread::sleep(until.saturating_sub(clock.now()));
                 continue;
             };
-            let now = clock.now();
             for (at, look) in looks {
                 let item = &mut items[at];
                 let before = item.ready.info;
@@ -159,7 +160,7 @@ fn wait_for_tick(
                     item.machine.on_asked(asked_at, &before);
                 }
                 if let Look::There(state, info) = look {
-                    answers::heard(&mut descriptors, post, item, now, state, &info);
+                    answers::heard(&mut descriptors, post, item, read, state, &info);
                 }
             }
         }

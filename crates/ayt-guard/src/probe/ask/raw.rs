@@ -81,9 +81,10 @@ fn ask_some(
     }
     let sockets: Vec<_> = batch.iter().map(|&at| items[at].ready.socket).collect();
     let mut due = Vec::with_capacity(batch.len());
-    for (nth, row) in post.rows(&sockets)? {
+    let (read, rows) = clock.around(|| post.rows(&sockets));
+    for (nth, row) in rows? {
         let at = batch[nth];
-        if let Some(due_now) = look(&mut items[at], at, row, clock.now()) {
+        if let Some(due_now) = look(&mut items[at], at, row, read.earliest) {
             due.push(due_now);
         }
     }

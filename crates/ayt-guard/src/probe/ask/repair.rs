@@ -88,8 +88,9 @@ fn one(descriptors: &mut Descriptors, item: &mut Item<'_>, how: &Probe, clock: &
         Ok(hold) => hold,
         Err(reason) => return item.machine.on_failure(reason),
     };
-    let at = clock.now();
-    let asked = engines::repair::ask(&hold, item.ready.reuse, item.machine.asks() == 0);
+    let first = item.machine.asks() == 0;
+    let (read, asked) = clock.around(|| engines::repair::ask(&hold, item.ready.reuse, first));
+    let at = read.earliest;
     drop(hold);
     match asked {
         Asked::Yes {
@@ -98,7 +99,7 @@ fn one(descriptors: &mut Descriptors, item: &mut Item<'_>, how: &Probe, clock: &
         } => {
             item.ready.info = before;
             item.machine.on_asked(at, &before);
-            item.after = Some((clock.now(), state, info));
+            item.after = Some((read, state, info));
         }
         // Once more, with the journal.
         Asked::Changed(keepalive, reuse) => {
