@@ -16,7 +16,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
 use ayt_lab::ground::{self, Ground, Why};
@@ -307,7 +307,7 @@ fn leaves_nothing(end: End, ordinary: bool) -> Done {
         End::Interrupt => kill_process(pid, Signal::INT)?,
         End::Kill => kill_process(pid, Signal::KILL)?,
     }
-    let status = lab.wait()?;
+    let status = ended(&mut lab)?;
     if matches!(end, End::Normal) != status.success() {
         return Err(format!("{end:?}: {status}").into());
     }
@@ -326,6 +326,22 @@ fn leaves_nothing(end: End, ordinary: bool) -> Done {
         return Err("a named namespace is left".into());
     }
     Ok(())
+}
+
+/// Waits for the end of a lab that was told to end.
+fn ended(lab: &mut Child) -> Result<ExitStatus, Box<dyn Error>> {
+    let give_up = ayt_lab::clock::now() + PATIENCE;
+    loop {
+        if let Some(status) = lab.try_wait()? {
+            return Ok(status);
+        }
+        if ayt_lab::clock::now() > give_up {
+            lab.kill()?;
+            lab.wait()?;
+            return Err("it did not end; is SIGINT ignored where this test was started?".into());
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Processes in one of these network namespaces, by the thread that is in it.

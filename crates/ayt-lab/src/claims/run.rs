@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
-use std::thread;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ayt_core::cause::Cause;
@@ -15,9 +13,8 @@ use crate::clock;
 use crate::detectors::Detector;
 use crate::error::LabError;
 use crate::faults::Fact;
-use crate::runner::{self, Lateness, Outcome, Progress, Standing, Surroundings, Tools};
+use crate::runner::{self, Lateness, Outcome, Progress, Standing, Surroundings, Tools, batch};
 use crate::scenario::{self, Cell};
-use crate::sync::lock;
 
 /// How many are shown at once: each is two hosts that wait most of the time.
 const AT_ONCE: usize = 8;
@@ -117,7 +114,9 @@ pub fn run(
     let has_own = |at: &usize| claims[*at].show.is_some();
     let first: VecDeque<usize> = (0..claims.len()).filter(has_own).collect();
     let mut done = cells.len();
-    batch(claims, first, AT_ONCE, &shared, |at, own| {
+    let work = |at: usize| show(claims[at], &shared);
+    batch(first, AT_ONCE, stop, work, |at, own| {
+        let Some(own) = own else { return };
         shows[at] = Some(own);
         done += 1;
         let again = false;
@@ -132,7 +131,8 @@ pub fn run(
         shared.lateness.calm(runner::CALM, stop);
         late.iter().for_each(|at| retried[*at] = true);
         let mut done = all - late.len();
-        batch(claims, late, at_once, &shared, |at, own| {
+        batch(late, at_once, stop, work, |at, own| {
+            let Some(own) = own else { return };
             shows[at] = Some(own);
             done += 1;
             let again = true;
@@ -196,39 +196,7 @@ fn cells(claims: &[&'static Claim], slow: bool, can_probe: bool) -> Result<Vec<C
         .collect())
 }
 
-fn batch(
-    claims: &[&'static Claim],
-    numbers: VecDeque<usize>,
-    at_once: usize,
-    shared: &Shared<'_>,
-    mut done: impl FnMut(usize, Own),
-) {
-    let workers = at_once.min(numbers.len());
-    let waiting = Mutex::new(numbers);
-    let (results, arriving) = channel();
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            let (waiting, results) = (&waiting, results.clone());
-            scope.spawn(move || {
-                while !shared.stop.load(Ordering::Relaxed) {
-                    let Some(at) = lock(waiting).pop_front() else {
-                        return;
-                    };
-                    let own = own(claims[at], shared);
-                    if shared.stop.load(Ordering::Relaxed) || results.send((at, own)).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(results);
-        for (at, own) in arriving {
-            done(at, own);
-        }
-    });
-}
-
-fn own(claim: &Claim, shared: &Shared<'_>) -> Own {
+fn show(claim: &Claim, shared: &Shared<'_>) -> Own {
     let began = clock::now();
     let mut scene = Scene::new(shared);
     let failed = match claim.show {

@@ -190,6 +190,17 @@ impl Summary {
         })
     }
 
+    /// What a kernel sends by itself when a timer of its own says so: neighbour and
+    /// router discovery, reports of multicast groups (RFC 4861, 3810, 2236).
+    #[must_use]
+    pub fn is_housekeeping(&self) -> bool {
+        let discovery = match (self.transport, self.source) {
+            (Transport::Icmp { kind, .. }, IpAddr::V6(_)) => matches!(kind, 130..=137 | 143),
+            _ => false,
+        };
+        discovery || self.destination.is_multicast()
+    }
+
     /// An ICMP error, which is never answered with another.
     #[must_use]
     pub const fn is_icmp_error(&self) -> bool {

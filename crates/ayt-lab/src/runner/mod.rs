@@ -1,6 +1,7 @@
 //! Runs cells: a fault, a detector, a path; and measures.
 
 mod acts;
+mod batch;
 mod bed;
 mod cell;
 pub mod commands;
@@ -10,6 +11,7 @@ mod pool;
 mod surroundings;
 
 pub(crate) use acts::reboot;
+pub(crate) use batch::batch;
 pub use bed::Bed;
 pub use cell::{Outcome, Standing};
 pub use lateness::Lateness;

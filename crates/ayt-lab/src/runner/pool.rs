@@ -4,18 +4,16 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::path::Path as FilePath;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::batch::batch;
 use super::cell::{self, Outcome, Shared};
 use super::{Lateness, Surroundings};
 use ayt_core::cause::Cause;
 
 use crate::error::LabError;
 use crate::scenario::Cell;
-use crate::sync::lock;
 
 /// How many run at once: each is two small processes that wait most of the time.
 const AT_ONCE: usize = 32;
@@ -81,7 +79,8 @@ pub fn run(
     // Those that learn for long first, so that nobody waits for them at the end.
     numbers.sort_by_key(|number| Reverse(cells[*number].setting.lead()));
     let numbers = numbers.into();
-    batch(cells, numbers, AT_ONCE, &shared, |number, outcome| {
+    let work = |number: usize| cell::run(&cells[number], &shared);
+    batch(numbers, AT_ONCE, stop, work, |number, outcome| {
         if let Some(outcome) = outcome {
             outcomes[number] = Some(outcome);
         }
@@ -101,7 +100,7 @@ pub fn run(
         shared.lateness.calm(CALM, stop);
         let mut done = all - late.len();
         let mut again: Vec<(usize, Outcome)> = Vec::new();
-        batch(cells, late, at_once, &shared, |number, outcome| {
+        batch(late, at_once, stop, work, |number, outcome| {
             if let Some(outcome) = outcome {
                 again.push((number, outcome));
                 done += 1;
@@ -115,46 +114,4 @@ pub fn run(
         }
     }
     Ok(outcomes.into_iter().flatten().collect())
-}
-
-/// Runs the cells of these numbers, `at_once` at a time; `done` is also called now and
-/// then without one.
-fn batch(
-    cells: &[Cell],
-    numbers: VecDeque<usize>,
-    at_once: usize,
-    shared: &Shared<'_>,
-    mut done: impl FnMut(usize, Option<Outcome>),
-) {
-    let workers = at_once.min(numbers.len());
-    let waiting = Mutex::new(numbers);
-    let (results, arriving) = channel();
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            let (waiting, results) = (&waiting, results.clone());
-            scope.spawn(move || {
-                while !shared.stop.load(Ordering::Relaxed) {
-                    let Some(number) = lock(waiting).pop_front() else {
-                        return;
-                    };
-                    let outcome = cell::run(&cells[number], shared);
-                    if shared.stop.load(Ordering::Relaxed) {
-                        // It was not waited for its end.
-                        return;
-                    }
-                    if results.send((number, outcome)).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(results);
-        loop {
-            match arriving.recv_timeout(Duration::from_millis(100)) {
-                Ok((number, outcome)) => done(number, Some(outcome)),
-                Err(RecvTimeoutError::Timeout) => done(0, None),
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-        }
-    });
 }

@@ -44,14 +44,15 @@ impl Stage for Delay {
         "delay"
     }
 
-    fn pass(&mut self, now: Duration, direction: Direction, _packet: &mut Packet) -> Verdict {
+    fn pass(&mut self, now: Duration, direction: Direction, packet: &mut Packet) -> Verdict {
         if !self.ways.has(direction) {
             return Verdict::Pass;
         }
         let more = if self.jitter.is_zero() {
             Duration::ZERO
         } else {
-            self.jitter.mul_f64(self.dice.unit(direction))
+            let unit = self.dice.of_packet(packet).unwrap_or_default();
+            self.jitter.mul_f64(unit)
         };
         let last = &mut self.last[direction.index()];
         *last = (*last).max(now + self.base + more);

@@ -1,7 +1,7 @@
 //! Seeded dice: the n-th roll of a direction depends on the seed and on n alone,
 //! not on what the other direction did meanwhile.
 
-use crate::packet::Direction;
+use crate::packet::{Direction, Packet};
 
 /// Dice of one stage.
 #[derive(Debug, Clone)]
@@ -30,8 +30,16 @@ impl Dice {
         }
     }
 
+    /// A number in [0, 1) for a packet. What a kernel sends by itself comes when its
+    /// timers say, on a slow machine among other packets than on a fast one: it takes
+    /// no roll from them, and has none.
+    pub(super) fn of_packet(&mut self, packet: &Packet) -> Option<f64> {
+        let rolls = !packet.summary().is_housekeeping();
+        rolls.then(|| self.unit(packet.direction()))
+    }
+
     /// A number in [0, 1).
-    pub(super) fn unit(&mut self, direction: Direction) -> f64 {
+    fn unit(&mut self, direction: Direction) -> f64 {
         // 53 bits are what an f64 holds.
         (self.next(direction) >> 11) as f64 / (1u64 << 53) as f64
     }

@@ -32,8 +32,15 @@ impl Stage for Loss {
         "loss"
     }
 
-    fn pass(&mut self, _now: Duration, direction: Direction, _packet: &mut Packet) -> Verdict {
-        if self.ways.has(direction) && self.dice.unit(direction) < self.rate {
+    fn pass(&mut self, _now: Duration, direction: Direction, packet: &mut Packet) -> Verdict {
+        if !self.ways.has(direction) {
+            return Verdict::Pass;
+        }
+        let lost = match self.dice.of_packet(packet) {
+            Some(unit) => unit < self.rate,
+            None => self.rate >= 1.0,
+        };
+        if lost {
             Verdict::Drop { why: "loss" }
         } else {
             Verdict::Pass
@@ -64,6 +71,39 @@ mod tests {
         assert!(lost(0.0, 7, 1000).iter().all(|lost| !lost));
         assert!(lost(1.0, 7, 1000).iter().all(|lost| *lost));
         assert!(lost(f64::NAN, 7, 1000).iter().all(|lost| !lost));
+    }
+
+    /// Whatever a kernel says in between.
+    #[test]
+    fn housekeeping_takes_no_roll() {
+        let fates = |chatty: bool| -> Vec<Verdict> {
+            let mut loss = Loss::new(Ways::Both, 0.5, 9);
+            let mut sent = packet(Direction::AtoB, ".", 1, b"");
+            let mut pass = |packet: &mut Packet| loss.pass(Duration::ZERO, Direction::AtoB, packet);
+            let mut one = |_| {
+                if chatty {
+                    assert_eq!(pass(&mut router_solicitation()), Verdict::Pass);
+                }
+                pass(&mut sent)
+            };
+            (0..100).map(&mut one).collect()
+        };
+        assert_eq!(fates(true), fates(false));
+        let mut all = Loss::new(Ways::Both, 1.0, 9);
+        let lost = all.pass(Duration::ZERO, Direction::AtoB, &mut router_solicitation());
+        assert_ne!(lost, Verdict::Pass);
+    }
+
+    /// RFC 4861 4.1, to all routers.
+    fn router_solicitation() -> Packet {
+        let to = std::net::Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2).octets();
+        let from = std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1).octets();
+        let mut bytes = Vec::new();
+        etherparse::PacketBuilder::ipv6(from, to, 255)
+            .icmpv6_raw(133, 0, [0; 4])
+            .write(&mut bytes, &[])
+            .unwrap();
+        Packet::parse(bytes, Direction::AtoB, Duration::ZERO).unwrap()
     }
 
     proptest! {

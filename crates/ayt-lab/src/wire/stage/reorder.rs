@@ -34,8 +34,9 @@ impl Stage for Reorder {
         "reorder"
     }
 
-    fn pass(&mut self, now: Duration, direction: Direction, _packet: &mut Packet) -> Verdict {
-        if self.ways.has(direction) && self.dice.unit(direction) < self.rate {
+    fn pass(&mut self, now: Duration, direction: Direction, packet: &mut Packet) -> Verdict {
+        let late = |unit: Option<f64>| unit.is_some_and(|unit| unit < self.rate);
+        if self.ways.has(direction) && late(self.dice.of_packet(packet)) {
             Verdict::Hold {
                 until: now + self.by,
             }
