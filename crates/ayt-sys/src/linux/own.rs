@@ -11,6 +11,7 @@ use ayt_core::tcp_state::TcpState;
 use rustix::io::Errno;
 use rustix::net::sockopt;
 
+use super::clocks::monotonic_now;
 use super::sockopt as raw;
 use crate::error::SysError;
 use crate::wire::diag;
@@ -49,8 +50,18 @@ pub fn at_end(socket: &impl Socket) -> Result<SocketAtEnd, SysError> {
 #[must_use = "settings stay changed until `restore`"]
 pub struct Ask {
     before: Keepalive,
-    segments: Option<u32>,
+    /// When the peer was heard last before, on [`monotonic_now`]'s clock, or a
+    /// little later.
+    heard: Duration,
 }
+
+/// How long an ask must come after the peer was heard last. With the shortest idle
+/// time, 1 s, a probe goes out at once only where nothing was heard for that long.
+const QUIET_MS: u32 = 1_000;
+
+/// What was heard so much later was heard after the ask: less than [`QUIET_MS`]
+/// and more than the grain of the kernel's ages.
+const LATER: Duration = Duration::from_millis(500);
 
 impl Ask {
     /// Sends the probe, on an idle socket within a clock tick. `None`: something
@@ -61,11 +72,12 @@ impl Ask {
     pub fn send(socket: &impl Socket) -> Result<Option<Self>, SysError> {
         let fd = socket.as_fd();
         let SocketAtEnd { tcp, keepalive, .. } = at_end(socket)?;
-        // With the shortest idle time, 1 s, a probe goes out at once only where
-        // nothing was heard for that long.
-        if tcp.heard_ms() <= 1_000 {
+        if tcp.heard_ms() <= QUIET_MS {
             return Ok(None);
         }
+        // The clock after the reading, and before it in `answered`: what this
+        // thread had to wait in between passes for no answer.
+        let heard = monotonic_now().saturating_sub(heard_ago(&tcp));
         // In this order: the other way round a full idle time would start.
         if !keepalive.enabled {
             call(
@@ -80,20 +92,22 @@ impl Ask {
         )?;
         Ok(Some(Self {
             before: keepalive,
-            segments: tcp.segs_in,
+            heard,
         }))
     }
 
-    /// Whether anything came from the peer since.
+    /// Whether the peer has answered since, if by ending the connection. By the age
+    /// of what was heard last, and not by the count of segments: segments that are
+    /// none of the connection's count as well, as those by which another ayt has
+    /// this kernel show its numbers.
     ///
     /// # Errors
     /// When the kernel does not tell.
     pub fn answered(&self, socket: &impl Socket) -> Result<bool, SysError> {
-        let (_, now) = tcp_info(socket.as_fd())?;
-        Ok(match (self.segments, now.segs_in) {
-            (Some(before), Some(after)) => before != after,
-            _ => now.heard_ms() <= 1_000,
-        })
+        let now = monotonic_now();
+        let (state, tcp) = tcp_info(socket.as_fd())?;
+        let heard = now.saturating_sub(heard_ago(&tcp));
+        Ok(state == TcpState::Closed || heard > self.heard + LATER)
     }
 
     /// Puts the settings back.
@@ -116,6 +130,10 @@ impl Ask {
         }
         Ok(())
     }
+}
+
+fn heard_ago(tcp: &TcpInfo) -> Duration {
+    Duration::from_millis(tcp.heard_ms().into())
 }
 
 /// The keepalive settings in effect.

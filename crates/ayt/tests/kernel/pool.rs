@@ -9,6 +9,9 @@ use ayt::cause::Cause;
 use ayt::connect::{ConnectError, Connector};
 use ayt::pool::{Check, Manager, Pooled, Unfit};
 use ayt::watched::{Never, Watched};
+use ayt_core::probe::{Exchange, Knock};
+use ayt_sys::wire::packet::FourTuple;
+use ayt_sys::{Netns, RawSockets};
 use ayt_testbed::{Keepalive, Need, Side};
 use rustix::net::sockopt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -125,6 +128,37 @@ async fn a_pulled_cable_shows_only_when_the_kernel_is_asked() -> Done {
         matches!(unfit, Err(Unfit::Doubtful { probes: 1, .. })),
         "{unfit:?}"
     );
+    Ok(())
+}
+
+/// Another ayt has this host's kernel show a connection's numbers by segments in
+/// the peer's name, which the kernel counts as received.
+#[tokio::test]
+async fn segments_in_the_peers_name_do_not_pass_for_its_answer() -> Done {
+    if !Need::tun() {
+        return Ok(());
+    }
+    let hosts = Hosts::new()?;
+    let (client, _server) = hosts.connect()?;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    hosts.wire.cut();
+    let connection = FourTuple {
+        local: client.local_addr()?,
+        remote: client.peer_addr()?,
+    };
+    let mut sockets = RawSockets::open(&Netns::at(&hosts.near.path())?)?;
+    let counted = |client: &TcpStream| {
+        let end = ayt_sys::own::at_end(client).expect("its account");
+        end.tcp.segs_in.expect("a kernel that counts")
+    };
+    let before = counted(&client);
+    let exchange = Exchange::new(7);
+    let (unfit, ()) = tokio::join!(ASK.ask_kernel(&client), async {
+        let knock = exchange.knock(Knock::SynAck);
+        sockets.knock(&connection, 0, &knock).expect("a knock");
+    });
+    assert!(counted(&client) > before, "it was counted");
+    assert!(matches!(unfit, Err(Unfit::Unanswered { .. })), "{unfit:?}");
     Ok(())
 }
 
