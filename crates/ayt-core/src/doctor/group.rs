@@ -200,17 +200,10 @@ impl<K> Group<'_, K> {
         filters.join(" ")
     }
 
-    /// `ayt trace` of one of these connections, and of no other: by both its ends, for
-    /// filters may select several.
+    /// [`trace`] of one of these connections.
     pub(crate) fn trace(&self) -> String {
         let first = self.sockets.first();
-        first.map_or_else(
-            || "`ayt trace FILTERS`".to_owned(),
-            |one| {
-                let (local, remote) = (canonical(one.local), canonical(one.remote));
-                format!("`ayt trace {local} {remote}`")
-            },
-        )
+        first.map_or_else(|| "`ayt trace FILTERS`".to_owned(), |one| trace(one))
     }
 
     /// A finding about all of them, with their count; `note` sets each apart.
@@ -329,6 +322,13 @@ pub(crate) fn ms(limit: Duration) -> u64 {
 /// Milliseconds since anything came from the peer.
 pub(crate) fn heard_ms(socket: &Socket) -> Option<u64> {
     socket.tcp.as_ref().map(|tcp| u64::from(tcp.heard_ms()))
+}
+
+/// `ayt trace` of this connection and of no other: by both its ends, for filters may
+/// select several.
+pub(crate) fn trace(socket: &Socket) -> String {
+    let (local, remote) = (canonical(socket.local), canonical(socket.remote));
+    format!("`ayt trace {local} {remote}`")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::super::{Case, words};
 use crate::cause::Cause;
+use crate::doctor::group::trace;
 use crate::duration::Ms;
 use crate::facts::{Socket, TimerKind};
 use crate::tcp_state::TcpState;
@@ -98,7 +99,11 @@ pub(in crate::why) fn peer_remedy(case: &Case<'_>, filters: &str, socket: &Socke
             prevent,
         ],
         Some(Verdict::Dead(_)) => vec![
-            format!("`ayt reap {filters} --yes` ends what is dead: who sits there goes on"),
+            format!(
+                "`ayt reap {filters} --yes` ends what is dead: who sits there goes on; before \
+                 that, {} shows where its path ends",
+                trace(socket)
+            ),
             prevent,
         ],
         Some(Verdict::Alive { .. }) => vec![
