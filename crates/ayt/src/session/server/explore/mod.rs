@@ -4,6 +4,7 @@ mod device;
 mod invariants;
 mod program;
 mod two;
+mod verify;
 
 use std::future::{Future as _, poll_fn};
 use std::ops::Range;
@@ -17,7 +18,7 @@ use ayt_core::session::frame::Reason;
 use ayt_core::session::link::End;
 use shuttle::future::JoinHandle;
 
-use super::{Limits, Server};
+use super::{Limits, Policy, Server};
 use crate::explore::{block_on, explore, note, spawn, yield_now};
 use crate::session::driver::Core;
 use crate::session::store::Memory;
@@ -31,12 +32,19 @@ fn server() -> Arc<Server> {
 }
 
 fn server_of(store: Arc<Memory>, away: usize) -> Arc<Server> {
+    server_with(store, away, Policy::Newest)
+}
+
+fn server_with(store: Arc<Memory>, away: usize, policy: Policy) -> Arc<Server> {
     let limits = Limits {
         takeovers: 1_000_000,
         ack_delay: Duration::ZERO,
         ..Limits::default()
     };
-    let builder = Server::builder().without_authentication().limits(limits);
+    let builder = Server::builder()
+        .without_authentication()
+        .limits(limits)
+        .takeover(policy);
     let store = Arc::new(Witness::new(store, away));
     Arc::new(builder.store(store).start().unwrap())
 }
