@@ -17,6 +17,7 @@ mod alive;
 mod bed;
 mod child;
 mod close;
+mod extensions;
 mod ghost;
 mod hurt;
 mod killed;
