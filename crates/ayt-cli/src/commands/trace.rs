@@ -77,13 +77,13 @@ pub(crate) fn run(args: &TraceArgs, out: &mut Output) -> Result<ExitCode, Failur
     {
         return Ok(exit);
     }
-    Ok(exit(&report.picture))
+    Ok(exit(&report.picture, report.unheard))
 }
 
-fn exit(picture: &Picture) -> ExitCode {
+fn exit(picture: &Picture, unheard: bool) -> ExitCode {
     let vanish = picture.full.as_ref().is_some_and(|full| full.vanish());
     match picture.end {
-        End::Answers { .. } if !vanish => ExitCode::Healthy,
+        End::Answers { .. } if !vanish && !unheard => ExitCode::Healthy,
         End::Open => ExitCode::Partial,
         _ => ExitCode::Findings,
     }

@@ -27,6 +27,8 @@ pub struct Report {
     pub first_picture: Option<Duration>,
     /// More passed than could be looked at: answers may have been missed.
     pub missed: bool,
+    /// The peer answers, and this host drops that before TCP has it.
+    pub unheard: bool,
     /// Why some asks could not be sent.
     pub unsent: Option<String>,
 }

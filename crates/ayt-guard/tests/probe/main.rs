@@ -33,6 +33,7 @@ mod raw_middle;
 mod raw_reach;
 mod raw_rights;
 mod raw_sweep;
+mod raw_unheard;
 mod refused;
 mod reset;
 mod reuse;

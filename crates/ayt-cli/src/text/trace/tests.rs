@@ -55,6 +55,7 @@ fn report(picture: Picture) -> Report {
         gone: false,
         first_picture: None,
         missed: false,
+        unheard: false,
         unsent: None,
     }
 }
@@ -176,4 +177,14 @@ fn every_other_end_has_its_sentence() {
         sentences::end(&picture(End::Open, vec![]), true).0,
         "Stopped before its end was known."
     );
+}
+
+#[test]
+fn an_answer_that_this_host_drops_is_a_note() {
+    let end = End::Answers { hop: 1, sure: true };
+    let mut report = report(picture(end, vec![hop(1)]));
+    assert!(sentences::notes(&report).is_empty());
+    report.unheard = true;
+    let notes = sentences::notes(&report);
+    assert!(notes[0].contains("rp_filter"), "{notes:?}");
 }
