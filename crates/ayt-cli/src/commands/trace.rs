@@ -35,18 +35,21 @@ pub(crate) fn run(args: &TraceArgs, out: &mut Output) -> Result<ExitCode, Failur
         exact: Exact::Never,
         doctor: None,
     })?;
-    let this = find(&facts, &args.connection, out)?;
+    let this = find(&facts, &args.connection, out).inspect_err(|_| out.partial(&facts.partial))?;
     let other = match args.against {
         Some(word) => Some(find_other(args, this.cookie.0, word, out)?),
         None => None,
     };
     let stop = Stop::watch();
     let how = args.settings();
-    let report = one(&facts, this, &how, &stop, out)?;
+    let of = 1 + usize::from(other.is_some());
+    let report = one(&facts, this, &how, [1, of], &stop, out)?;
     let against = match &other {
-        Some((facts, socket)) if !report.interrupted => {
-            Some((facts, socket, one(facts, socket, &how, &stop, out)?))
-        }
+        Some((facts, socket)) if !report.interrupted => Some((
+            facts,
+            socket,
+            one(facts, socket, &how, [2, of], &stop, out)?,
+        )),
         _ => None,
     };
     let mut traced = vec![text::trace::Traced {
@@ -70,7 +73,11 @@ pub(crate) fn run(args: &TraceArgs, out: &mut Output) -> Result<ExitCode, Failur
         }
         text::trace::write(out, page, &traced)
     })?;
-    out.partial(&facts.partial);
+    // What else could not be seen on this host is beside the point once the one that
+    // is named was found, with its owner.
+    if args.connection.is_empty() || facts.owners_of(this).is_empty() {
+        out.partial(&facts.partial);
+    }
     if let Some(exit) = stop
         .exit()
         .filter(|_| traced.iter().any(|one| one.report.interrupted))
@@ -94,16 +101,21 @@ fn one(
     facts: &HostFacts,
     socket: &Socket,
     how: &Settings,
+    nth: [usize; 2],
     stop: &Stop,
     out: &mut Output,
 ) -> Result<Report, Failure> {
     let same = |other: &Socket| other.cookie == socket.cookie;
     let at = facts.sockets.iter().position(same).unwrap_or(usize::MAX);
     let mut live = Live::new(out);
+    let progress = text::trace::Progress {
+        nth,
+        rounds: how.rounds,
+    };
     let report = trace(facts, at, how, stop.flag(), &mut |picture| {
         let settled = picture.end != End::Open;
         live.show(settled, |text, page| -> io::Result<()> {
-            text::trace::growing(text, page, facts, socket, how.rounds, picture)
+            text::trace::growing(text, page, facts, socket, progress, picture)
         });
     });
     drop(live);

@@ -6,7 +6,7 @@ mod sentences;
 use std::io::{self, Write};
 
 use ayt_core::facts::{HostFacts, Socket};
-use ayt_core::trace::{Picture, difference};
+use ayt_core::trace::{End, Picture, difference};
 use ayt_guard::trace::Report;
 
 use super::{cells, notes, number, style};
@@ -52,23 +52,47 @@ pub(crate) fn write<W: Write>(out: &mut W, page: Page, traced: &[Traced<'_>]) ->
     Ok(())
 }
 
+/// How far a trace is that still runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress {
+    /// Which connection, of how many.
+    pub(crate) nth: [usize; 2],
+    /// Rounds there will be.
+    pub(crate) rounds: u32,
+}
+
 /// Writes a trace that still runs.
 pub(crate) fn growing<W: Write>(
     out: &mut W,
     page: Page,
     facts: &HostFacts,
     socket: &Socket,
-    rounds: u32,
+    progress: Progress,
     picture: &Picture,
 ) -> io::Result<()> {
     title(out, page, facts, socket)?;
     hops::table(out, page, picture)?;
-    let text = format!(
-        "round {} of {}; Ctrl-C ends it",
+    notes::say(out, page, style::QUIET, &growing_text(progress, picture))
+}
+
+/// `connection 2 of 2, round 1 of 3: nothing beyond hop 3 so far; Ctrl-C ends it`.
+fn growing_text(progress: Progress, picture: &Picture) -> String {
+    let mut text = match progress.nth {
+        [_, 1] => String::new(),
+        [nth, of] => format!("connection {nth} of {of}, "),
+    };
+    text += &format!(
+        "round {} of {}",
         picture.rounds,
-        number::count(rounds.into())
+        number::count(progress.rounds.into())
     );
-    notes::say(out, page, style::QUIET, &text)
+    if picture.end == End::Open {
+        text += &match picture.hops.last() {
+            Some(hop) => format!(": nothing beyond hop {} so far", hop.ttl),
+            None => ": nothing so far".to_owned(),
+        };
+    }
+    text + "; Ctrl-C ends it"
 }
 
 fn verdict<W: Write>(out: &mut W, page: Page, report: &Report) -> io::Result<()> {

@@ -7,7 +7,7 @@ use ayt_core::trace::{End, Flow, Full, Hop, Narrow, Noted, Picture, Place, Refus
 use ayt_guard::trace::Report;
 
 use super::sentences;
-use super::{hops, verdict};
+use super::{Progress, growing_text, hops, verdict};
 use crate::output::page::Page;
 
 fn router(last: u8) -> Router {
@@ -187,4 +187,22 @@ fn an_answer_that_this_host_drops_is_a_note() {
     report.unheard = true;
     let notes = sentences::notes(&report);
     assert!(notes[0].contains("rp_filter"), "{notes:?}");
+}
+
+#[test]
+fn while_it_runs_it_says_what_it_waits_for() {
+    let said = |nth, end, hops| growing_text(Progress { nth, rounds: 3 }, &picture(end, hops));
+    assert_eq!(
+        said([1, 1], End::Open, vec![]),
+        "round 3 of 3: nothing so far; Ctrl-C ends it"
+    );
+    assert_eq!(
+        said([2, 2], End::Open, vec![hop(1), hop(2)]),
+        "connection 2 of 2, round 3 of 3: nothing beyond hop 2 so far; Ctrl-C ends it"
+    );
+    let answers = End::Answers { hop: 1, sure: true };
+    assert_eq!(
+        said([1, 1], answers, vec![hop(1)]),
+        "round 3 of 3; Ctrl-C ends it"
+    );
 }
