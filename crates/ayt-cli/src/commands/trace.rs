@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use ayt_core::facts::{HostFacts, Socket};
 use ayt_core::trace::{End, Picture, Settings};
 use ayt_guard::collect::{Collect, Exact, collect};
-use ayt_guard::trace::{Report, trace};
+use ayt_guard::trace::{Report, TraceError, trace};
 
 use super::stop::Stop;
 use crate::args::{TraceArgs, Word};
@@ -43,7 +43,13 @@ pub(crate) fn run(args: &TraceArgs, out: &mut Output) -> Result<ExitCode, Failur
     let stop = Stop::watch();
     let how = args.settings();
     let of = 1 + usize::from(other.is_some());
-    let report = one(&facts, this, &how, [1, of], &stop, out)?;
+    let report = match one(&facts, this, &how, [1, of], &stop, out) {
+        Ok(report) => report,
+        Err(error) => {
+            unasked(args, &facts, this, &error, out)?;
+            return Err(error.into());
+        }
+    };
     let against = match &other {
         Some((facts, socket)) if !report.interrupted => Some((
             facts,
@@ -104,7 +110,7 @@ fn one(
     nth: [usize; 2],
     stop: &Stop,
     out: &mut Output,
-) -> Result<Report, Failure> {
+) -> Result<Report, TraceError> {
     let same = |other: &Socket| other.cookie == socket.cookie;
     let at = facts.sockets.iter().position(same).unwrap_or(usize::MAX);
     let mut live = Live::new(out);
@@ -119,7 +125,30 @@ fn one(
         });
     });
     drop(live);
-    Ok(report?)
+    report
+}
+
+/// Shows the connection that could not be asked.
+fn unasked(
+    args: &TraceArgs,
+    facts: &HostFacts,
+    socket: &Socket,
+    why: &TraceError,
+    out: &mut Output,
+) -> io::Result<()> {
+    out.print(|out, page| {
+        if args.json.json {
+            let report = &Report::unasked(socket, why);
+            let one = text::trace::Traced {
+                facts,
+                socket,
+                report,
+            };
+            json::traced(out.buffer(), &[one]);
+            return out.row_done();
+        }
+        text::trace::unasked(out, page, facts, socket)
+    })
 }
 
 /// The one connection that is named, of those the filter leaves.

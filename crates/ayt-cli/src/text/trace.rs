@@ -4,8 +4,10 @@ mod hops;
 mod sentences;
 
 use std::io::{self, Write};
+use std::time::Duration;
 
-use ayt_core::facts::{HostFacts, Socket};
+use ayt_core::duration::Ms;
+use ayt_core::facts::{HostFacts, Socket, TimerKind};
 use ayt_core::trace::{End, Picture, difference};
 use ayt_guard::trace::Report;
 
@@ -50,6 +52,44 @@ pub(crate) fn write<W: Write>(out: &mut W, page: Page, traced: &[Traced<'_>]) ->
         )?;
     }
     Ok(())
+}
+
+/// Writes what this host's own kernel knows of a connection that could not be asked.
+pub(crate) fn unasked<W: Write>(
+    out: &mut W,
+    page: Page,
+    facts: &HostFacts,
+    socket: &Socket,
+) -> io::Result<()> {
+    title(out, page, facts, socket)?;
+    for text in account(socket) {
+        notes::item(out, page, &text)?;
+    }
+    Ok(())
+}
+
+fn account(socket: &Socket) -> Vec<String> {
+    let mut said = Vec::new();
+    if let Some(tcp) = cells::traffic(socket) {
+        said.push(format!(
+            "the peer was heard last {} ago; round trip {}, path MTU {} bytes",
+            Ms(u64::from(tcp.heard_ms())),
+            hops::time(Duration::from_micros(tcp.rtt_us.into())),
+            number::count(tcp.pmtu.into()),
+        ));
+    }
+    if socket.send_queue > 0 {
+        let again = match socket.timer.kind {
+            TimerKind::Retransmit if socket.timer.count > 0 => {
+                let times = number::of(usize::from(socket.timer.count), "time");
+                format!(", sent again {times} in vain")
+            }
+            _ => String::new(),
+        };
+        let bytes = number::of(socket.send_queue as usize, "byte");
+        said.push(format!("{bytes} sent and not acknowledged{again}"));
+    }
+    said
 }
 
 /// How far a trace is that still runs.
