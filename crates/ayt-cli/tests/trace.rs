@@ -261,6 +261,20 @@ fn without_the_right_it_says_which_and_is_3() {
     let ran = nobody
         .ayt(&scene.host, &format!("trace --local {local}"))
         .exits(3);
-    assert!(ran.stderr.contains("CAP_NET_RAW"), "{}", ran.stderr);
-    assert_eq!(ran.stdout, "");
+    assert!(ran.stderr.contains("grant CAP_NET_RAW"), "{}", ran.stderr);
+    // What its own kernel tells anybody.
+    let text = ran.stdout;
+    assert!(
+        text.starts_with(&format!("ESTABLISHED {local} ↔ ")),
+        "{text}"
+    );
+    assert!(text.contains("the peer was heard last "), "{text}");
+    let ran = nobody
+        .ayt(&scene.host, &format!("trace --local {local} --json"))
+        .exits(3);
+    let row: Value = serde_json::from_str(&ran.stdout).expect("an object");
+    assert_eq!(row["end"], "open");
+    assert_eq!(row["hops"], serde_json::json!([]));
+    let why = row["unsent"].as_str().expect("a reason");
+    assert!(why.contains("grant CAP_NET_RAW"), "{why}");
 }

@@ -34,6 +34,8 @@ pub enum Suspicion {
     Silent,
     /// Idle for long with nothing that would notice the peer's death.
     Overdue,
+    /// The peer answers, and this host drops what it sends before TCP has it.
+    Unheard,
 }
 
 impl Verdict {
@@ -57,6 +59,7 @@ impl Verdict {
             Self::Suspect(Suspicion::Unreachable) => Some("unreachable"),
             Self::Suspect(Suspicion::Silent) => Some("unanswered"),
             Self::Suspect(Suspicion::Overdue) => Some("overdue"),
+            Self::Suspect(Suspicion::Unheard) => Some("answer_dropped"),
             _ => None,
         }
     }

@@ -17,7 +17,8 @@ program with a living kernel answers.
 Verdicts: `alive` with the round trip; `dead` because of `peer_reset` (the peer \
 rebooted or forgot the connection), `unreachable` (a router said so, and silence \
 followed) or `unanswered` (three asks and all patience: half-open); `suspect` \
-when stopped early, or when `raw` could only guess; `unknown` with the reason.
+when stopped early, when `raw` could only guess, or when the peer answers and this \
+host drops that (`answer_dropped`: its firewall, rp_filter); `unknown` with the reason.
 
 Through a descriptor of the owner's the kernel itself is made to ask (`repair`, \
 `keepalive`). What no descriptor reaches (accept queues, orphans, io_uring, sockets \

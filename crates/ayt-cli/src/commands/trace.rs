@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use ayt_core::facts::{HostFacts, Socket};
 use ayt_core::trace::{End, Picture, Settings};
 use ayt_guard::collect::{Collect, Exact, collect};
-use ayt_guard::trace::{Report, trace};
+use ayt_guard::trace::{Report, TraceError, trace};
 
 use super::stop::Stop;
 use crate::args::{TraceArgs, Word};
@@ -35,18 +35,27 @@ pub(crate) fn run(args: &TraceArgs, out: &mut Output) -> Result<ExitCode, Failur
         exact: Exact::Never,
         doctor: None,
     })?;
-    let this = find(&facts, &args.connection, out)?;
+    let this = find(&facts, &args.connection, out).inspect_err(|_| out.partial(&facts.partial))?;
     let other = match args.against {
         Some(word) => Some(find_other(args, this.cookie.0, word, out)?),
         None => None,
     };
     let stop = Stop::watch();
     let how = args.settings();
-    let report = one(&facts, this, &how, &stop, out)?;
-    let against = match &other {
-        Some((facts, socket)) if !report.interrupted => {
-            Some((facts, socket, one(facts, socket, &how, &stop, out)?))
+    let of = 1 + usize::from(other.is_some());
+    let report = match one(&facts, this, &how, [1, of], &stop, out) {
+        Ok(report) => report,
+        Err(error) => {
+            unasked(args, &facts, this, &error, out)?;
+            return Err(error.into());
         }
+    };
+    let against = match &other {
+        Some((facts, socket)) if !report.interrupted => Some((
+            facts,
+            socket,
+            one(facts, socket, &how, [2, of], &stop, out)?,
+        )),
         _ => None,
     };
     let mut traced = vec![text::trace::Traced {
@@ -70,20 +79,24 @@ pub(crate) fn run(args: &TraceArgs, out: &mut Output) -> Result<ExitCode, Failur
         }
         text::trace::write(out, page, &traced)
     })?;
-    out.partial(&facts.partial);
+    // What else could not be seen on this host is beside the point once the one that
+    // is named was found, with its owner.
+    if args.connection.is_empty() || facts.owners_of(this).is_empty() {
+        out.partial(&facts.partial);
+    }
     if let Some(exit) = stop
         .exit()
         .filter(|_| traced.iter().any(|one| one.report.interrupted))
     {
         return Ok(exit);
     }
-    Ok(exit(&report.picture))
+    Ok(exit(&report.picture, report.unheard))
 }
 
-fn exit(picture: &Picture) -> ExitCode {
+fn exit(picture: &Picture, unheard: bool) -> ExitCode {
     let vanish = picture.full.as_ref().is_some_and(|full| full.vanish());
     match picture.end {
-        End::Answers { .. } if !vanish => ExitCode::Healthy,
+        End::Answers { .. } if !vanish && !unheard => ExitCode::Healthy,
         End::Open => ExitCode::Partial,
         _ => ExitCode::Findings,
     }
@@ -94,20 +107,48 @@ fn one(
     facts: &HostFacts,
     socket: &Socket,
     how: &Settings,
+    nth: [usize; 2],
     stop: &Stop,
     out: &mut Output,
-) -> Result<Report, Failure> {
+) -> Result<Report, TraceError> {
     let same = |other: &Socket| other.cookie == socket.cookie;
     let at = facts.sockets.iter().position(same).unwrap_or(usize::MAX);
     let mut live = Live::new(out);
+    let progress = text::trace::Progress {
+        nth,
+        rounds: how.rounds,
+    };
     let report = trace(facts, at, how, stop.flag(), &mut |picture| {
         let settled = picture.end != End::Open;
         live.show(settled, |text, page| -> io::Result<()> {
-            text::trace::growing(text, page, facts, socket, how.rounds, picture)
+            text::trace::growing(text, page, facts, socket, progress, picture)
         });
     });
     drop(live);
-    Ok(report?)
+    report
+}
+
+/// Shows the connection that could not be asked.
+fn unasked(
+    args: &TraceArgs,
+    facts: &HostFacts,
+    socket: &Socket,
+    why: &TraceError,
+    out: &mut Output,
+) -> io::Result<()> {
+    out.print(|out, page| {
+        if args.json.json {
+            let report = &Report::unasked(socket, why);
+            let one = text::trace::Traced {
+                facts,
+                socket,
+                report,
+            };
+            json::traced(out.buffer(), &[one]);
+            return out.row_done();
+        }
+        text::trace::unasked(out, page, facts, socket)
+    })
 }
 
 /// The one connection that is named, of those the filter leaves.

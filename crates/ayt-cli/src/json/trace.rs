@@ -37,6 +37,7 @@ pub(crate) fn traced(out: &mut Vec<u8>, traced: &[Traced<'_>]) {
             json.key("interrupted").boolean(report.interrupted);
             json.key("gone").boolean(report.gone);
             json.key("missed").boolean(report.missed);
+            json.key("answer_dropped").boolean(report.unheard);
             json.key("unsent").optional_string(report.unsent.as_deref());
             if let Some(differ) = differ.as_ref().filter(|_| nth == 0) {
                 json.key("differs");

@@ -58,8 +58,7 @@ impl Live {
         let height = terminal_size::terminal_size().map_or(HEIGHT, |(_, height)| height.0.into());
         let text = fitting(&String::from_utf8_lossy(&text), height.saturating_sub(1));
         let mut stderr = io::stderr().lock();
-        let _ = stderr.write_all(back(self.lines).as_bytes());
-        let _ = stderr.write_all(text.as_bytes());
+        let _ = stderr.write_all(over(self.lines, &text).as_bytes());
         let _ = stderr.flush();
         self.lines = text.matches('\n').count();
     }
@@ -68,17 +67,29 @@ impl Live {
 impl Drop for Live {
     fn drop(&mut self) {
         if self.lines > 0 {
-            let _ = write!(io::stderr(), "{}", back(self.lines));
+            let _ = write!(io::stderr(), "{}", wiped(self.lines));
         }
     }
 }
 
-/// To where a drawing of so many lines began, all behind wiped.
-fn back(lines: usize) -> String {
-    match lines {
-        0 => "\r\x1b[J".to_owned(),
-        lines => format!("\r\x1b[{lines}A\x1b[J"),
+/// A drawing over one of so many lines. Each line is written over and only its rest
+/// is wiped, so that nothing flickers; no line may wrap, or the count would be wrong.
+fn over(lines: usize, text: &str) -> String {
+    let mut drawing = "\r\x1b[?7l".to_owned();
+    if lines > 0 {
+        drawing += &format!("\x1b[{lines}A");
     }
+    for line in text.lines() {
+        drawing += line;
+        drawing += "\x1b[K\n";
+    }
+    drawing + "\x1b[J\x1b[?7h"
+}
+
+/// The same wiped. Line by line: terminals that are told to wipe a whole screen
+/// keep what was there for scrolling back.
+fn wiped(lines: usize) -> String {
+    "\r\x1b[K".to_owned() + &"\x1b[A\x1b[K".repeat(lines)
 }
 
 /// No more lines than the terminal has: the last ones tell most.
@@ -109,8 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_back_to_where_it_began() {
-        assert_eq!(back(0), "\r\x1b[J");
-        assert_eq!(back(3), "\r\x1b[3A\x1b[J");
+    fn a_drawing_lies_over_the_one_before_and_is_wiped_in_the_end() {
+        assert_eq!(over(0, "a\n"), "\r\x1b[?7la\x1b[K\n\x1b[J\x1b[?7h");
+        assert_eq!(
+            over(3, "a\nb\n"),
+            "\r\x1b[?7l\x1b[3Aa\x1b[K\nb\x1b[K\n\x1b[J\x1b[?7h"
+        );
+        assert_eq!(wiped(2), "\r\x1b[K\x1b[A\x1b[K\x1b[A\x1b[K");
     }
 }

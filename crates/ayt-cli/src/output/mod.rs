@@ -9,9 +9,10 @@ pub(crate) mod progress;
 use std::io::{self, IsTerminal as _, Write};
 
 use ayt_core::fact::Partial;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::text::escape::visible;
-use crate::text::style;
+use crate::text::{style, wrap};
 use page::{Colour, Page};
 
 /// Written to the kernel in pieces of about this size.
@@ -97,12 +98,24 @@ impl Output {
         self.note("error", style::ERROR, text);
     }
 
-    /// A remark, on standard error.
+    /// A remark, on standard error: on one line for programs, broken at words for
+    /// people.
     pub(crate) fn note(&mut self, label: &str, style: anstyle::Style, text: &str) {
-        let label = self.error_page.paint(style, label);
+        let text = remark(self.error_page, label, style, text);
         // Nobody is left to tell when standard error is gone as well.
-        let _ = writeln!(io::stderr(), "{label}: {}", visible(text));
+        let _ = io::stderr().write_all(text.as_bytes());
     }
+}
+
+/// `label: text`, with its line end.
+fn remark(page: Page, label: &str, style: anstyle::Style, text: &str) -> String {
+    let (whole, width) = (format!("{label}: {}", visible(text)), page.prose_width());
+    let lines = if page.is_terminal() && whole.width() > width {
+        wrap::lines(&whole, width).join("\n")
+    } else {
+        whole
+    };
+    lines.replacen(label, &page.paint(style, label), 1) + "\n"
 }
 
 impl Write for Output {
@@ -122,5 +135,31 @@ impl Write for Output {
         let result = io::stdout().lock().write_all(&self.buffer);
         self.buffer.clear();
         result.and_then(|()| io::stdout().lock().flush())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remark_is_broken_at_words_for_people_only() {
+        let text = "owners of 2 sockets are hidden: run as root";
+        let narrow = Page::new(Some(40), false);
+        assert_eq!(
+            remark(narrow, "not seen", style::WARNING, text),
+            "not seen: owners of 2 sockets are\nhidden: run as root\n"
+        );
+        let piped = Page::new(None, false);
+        let whole = format!("not seen: {}\n", text.repeat(4));
+        assert_eq!(
+            remark(piped, "not seen", style::WARNING, &text.repeat(4)),
+            whole
+        );
+        let painted = Page::new(Some(80), true);
+        assert_eq!(
+            remark(painted, "hint", style::QUIET, "x  y"),
+            format!("{0}hint{0:#}: x  y\n", style::QUIET)
+        );
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use ayt_core::facts::{HostFacts, Socket};
-use ayt_core::verdict::Verdict;
+use ayt_core::verdict::{Suspicion, Verdict};
 use ayt_guard::probe::{Answer, Numbers};
 
 use super::table::{self, Align, Column, Cut};
@@ -55,6 +55,7 @@ pub(crate) fn write<W: Write>(
     });
     notes::reasons(out, page, "unknown", unknown)?;
     guesses(out, page, answers)?;
+    unheard(out, page, answers)?;
     left_behind(out, page, answers)
 }
 
@@ -125,10 +126,32 @@ pub(crate) fn summary(verdicts: &[&Verdict]) -> String {
     text
 }
 
+/// What drops the answers of peers that live.
+fn unheard<W: Write>(out: &mut W, page: Page, answers: &[(&Socket, &Answer)]) -> io::Result<()> {
+    let dropped = Verdict::Suspect(Suspicion::Unheard);
+    let count = answers
+        .iter()
+        .filter(|(_, answer)| answer.verdict == dropped)
+        .count();
+    if count == 0 {
+        return Ok(());
+    }
+    let text = format!(
+        "{} answered by the peer, and this host drops the answer before TCP has it: see its \
+         firewall (`nft list ruleset`) and its source check (`sysctl net.ipv4.conf.all.rp_filter`)",
+        number::count(count as u64)
+    );
+    notes::item(out, page, &text)
+}
+
 /// What was left unsaid of those asked by guesses.
 fn guesses<W: Write>(out: &mut W, page: Page, answers: &[(&Socket, &Answer)]) -> io::Result<()> {
     let only_guessed = |(_, answer): &&(&Socket, &Answer)| {
-        answer.numbers == Some(Numbers::Guessed) && matches!(answer.verdict, Verdict::Suspect(_))
+        answer.numbers == Some(Numbers::Guessed)
+            && matches!(
+                answer.verdict,
+                Verdict::Suspect(Suspicion::Silent | Suspicion::Unreachable)
+            )
     };
     let count = answers.iter().filter(only_guessed).count();
     if count == 0 {

@@ -4,9 +4,11 @@ mod hops;
 mod sentences;
 
 use std::io::{self, Write};
+use std::time::Duration;
 
-use ayt_core::facts::{HostFacts, Socket};
-use ayt_core::trace::{Picture, difference};
+use ayt_core::duration::Ms;
+use ayt_core::facts::{HostFacts, Socket, TimerKind};
+use ayt_core::trace::{End, Picture, difference};
 use ayt_guard::trace::Report;
 
 use super::{cells, notes, number, style};
@@ -52,23 +54,85 @@ pub(crate) fn write<W: Write>(out: &mut W, page: Page, traced: &[Traced<'_>]) ->
     Ok(())
 }
 
+/// Writes what this host's own kernel knows of a connection that could not be asked.
+pub(crate) fn unasked<W: Write>(
+    out: &mut W,
+    page: Page,
+    facts: &HostFacts,
+    socket: &Socket,
+) -> io::Result<()> {
+    title(out, page, facts, socket)?;
+    for text in account(socket) {
+        notes::item(out, page, &text)?;
+    }
+    Ok(())
+}
+
+fn account(socket: &Socket) -> Vec<String> {
+    let mut said = Vec::new();
+    if let Some(tcp) = cells::traffic(socket) {
+        said.push(format!(
+            "the peer was heard last {} ago; round trip {}, path MTU {} bytes",
+            Ms(u64::from(tcp.heard_ms())),
+            hops::time(Duration::from_micros(tcp.rtt_us.into())),
+            number::count(tcp.pmtu.into()),
+        ));
+    }
+    if socket.send_queue > 0 {
+        let again = match socket.timer.kind {
+            TimerKind::Retransmit if socket.timer.count > 0 => {
+                let times = number::of(usize::from(socket.timer.count), "time");
+                format!(", sent again {times} in vain")
+            }
+            _ => String::new(),
+        };
+        let bytes = number::of(socket.send_queue as usize, "byte");
+        said.push(format!("{bytes} sent and not acknowledged{again}"));
+    }
+    said
+}
+
+/// How far a trace is that still runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress {
+    /// Which connection, of how many.
+    pub(crate) nth: [usize; 2],
+    /// Rounds there will be.
+    pub(crate) rounds: u32,
+}
+
 /// Writes a trace that still runs.
 pub(crate) fn growing<W: Write>(
     out: &mut W,
     page: Page,
     facts: &HostFacts,
     socket: &Socket,
-    rounds: u32,
+    progress: Progress,
     picture: &Picture,
 ) -> io::Result<()> {
     title(out, page, facts, socket)?;
     hops::table(out, page, picture)?;
-    let text = format!(
-        "round {} of {}; Ctrl-C ends it",
+    notes::say(out, page, style::QUIET, &growing_text(progress, picture))
+}
+
+/// `connection 2 of 2, round 1 of 3: nothing beyond hop 3 so far; Ctrl-C ends it`.
+fn growing_text(progress: Progress, picture: &Picture) -> String {
+    let mut text = match progress.nth {
+        [_, 1] => String::new(),
+        [nth, of] => format!("connection {nth} of {of}, "),
+    };
+    text += &format!(
+        "round {} of {}",
         picture.rounds,
-        number::count(rounds.into())
+        number::count(progress.rounds.into())
     );
-    notes::say(out, page, style::QUIET, &text)
+    if picture.end == End::Open {
+        text += &match picture.hops.last() {
+            Some(hop) => format!(": nothing beyond hop {} so far", hop.ttl),
+            None => ": nothing so far".to_owned(),
+        };
+    }
+    text + "; Ctrl-C ends it"
 }
 
 fn verdict<W: Write>(out: &mut W, page: Page, report: &Report) -> io::Result<()> {

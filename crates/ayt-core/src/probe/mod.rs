@@ -11,7 +11,7 @@ mod target;
 
 pub use engine::{Engine, Refusal};
 pub use exchange::{Exchange, Knock, Numbers, Reply};
-pub use target::{End, ReadAt, Step, Target};
+pub use target::{End, ReadAt, Step, Target, unheard_since};
 
 /// How often a silent peer is asked before it is called dead.
 pub const ASKS: u32 = 3;

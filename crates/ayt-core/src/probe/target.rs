@@ -183,6 +183,21 @@ impl Target {
         }
     }
 
+    /// Whether TCP itself has got nothing from the peer since the first ask, by its
+    /// account as read at `at`. Where the ages in it are too coarse to tell, no.
+    #[must_use]
+    pub fn is_unheard(&self, at: ReadAt, info: &TcpInfo) -> bool {
+        self.started
+            .is_some_and(|started| unheard_since(started, at, info.heard_ms()))
+    }
+
+    /// The answer was seen, and this host has dropped it: for TCP there is none.
+    pub fn on_unheard(&mut self) {
+        if matches!(self.verdict, Some(Verdict::Alive { .. })) {
+            self.decide(Verdict::Suspect(Suspicion::Unheard));
+        }
+    }
+
     /// The peer has answered an ask with RST: it knows no such connection.
     pub fn on_refused(&mut self) {
         if self.verdict.is_none() && self.asked > 0 {
@@ -301,6 +316,14 @@ impl Target {
         self.verdict = Some(verdict.clone());
         Step::Done(verdict)
     }
+}
+
+/// Whether an account read at `at`, which says that the peer was last heard
+/// `heard_ms` before, says that it was not heard since `asked`. Where ages are too
+/// coarse to tell it does not.
+#[must_use]
+pub fn unheard_since(asked: Duration, at: ReadAt, heard_ms: u32) -> bool {
+    moment(at.latest, heard_ms) + TICK_MS < millis(asked)
 }
 
 /// What is known of a socket that has left the tables.

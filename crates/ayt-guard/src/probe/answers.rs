@@ -1,9 +1,12 @@
 //! Looking for answers: what raw sockets have seen, and TCP's own accounts.
 
+use std::time::Duration;
+
 use ayt_core::fact::Why;
 use ayt_core::facts::{NsId, Socket, TcpInfo};
 use ayt_core::probe::{End, ReadAt};
 use ayt_core::tcp_state::TcpState;
+use ayt_core::verdict::Verdict;
 use ayt_sys::wire::packet::Sighting;
 use ayt_sys::{Descriptors, SysError};
 
@@ -12,6 +15,11 @@ use super::inspect::Ready;
 use super::run::{Item, fail_all};
 use super::watch::{Index, Look, Post, Posts, Row};
 use crate::clock::Clock;
+
+/// How often TCP's accounts are looked at for an answer that was seen on its way
+/// in, and how long apart: a busy kernel has it within milliseconds.
+pub(crate) const UNHEARD_LOOKS: u32 = 11;
+pub(crate) const UNHEARD_PAUSE: Duration = Duration::from_millis(10);
 
 /// Tells each item what was seen of it.
 pub(super) fn look(posts: &mut Posts, items: &mut [Item<'_>], index: &Index, clock: &Clock) {
@@ -92,6 +100,42 @@ fn look_raw(ns: NsId, post: &mut Post, items: &mut [Item<'_>], which: &[usize], 
                 operation: "look for the answer".to_owned(),
                 error,
             }),
+        }
+    }
+}
+
+/// A packet socket sees an answer before this host's firewall, source check and
+/// BPF programs do. Where TCP itself has not got it after a while, they have
+/// dropped it, and the connection hears nothing.
+pub(super) fn settle_unheard(posts: &mut Posts, items: &mut [Item<'_>], clock: &Clock) {
+    for (&ns, post) in posts.iter_mut() {
+        let alive = |item: &Item<'_>| matches!(item.machine.verdict(), Some(Verdict::Alive { .. }));
+        let mut open: Vec<usize> = (0..items.len())
+            .filter(|&at| items[at].ready.socket.ns == ns)
+            .filter(|&at| items[at].is_raw() && alive(&items[at]))
+            .collect();
+        for nth in 0..UNHEARD_LOOKS {
+            if open.is_empty() {
+                break;
+            }
+            if nth > 0 {
+                std::thread::sleep(UNHEARD_PAUSE);
+            }
+            let sockets: Vec<&Socket> = open.iter().map(|&at| items[at].ready.socket).collect();
+            let (read, rows) = clock.around(|| post.rows(&sockets));
+            // What has ended meanwhile, or has no account, is left as it is.
+            let unheard = |(nth, row): (usize, Row)| match row {
+                Row::There { tcp: Some(tcp), .. } => {
+                    let at = open[nth];
+                    items[at].machine.is_unheard(read, &tcp).then_some(at)
+                }
+                Row::There { tcp: None, .. } | Row::Gone | Row::Failed(_) => None,
+            };
+            let rows = rows.unwrap_or_default();
+            open = rows.into_iter().filter_map(unheard).collect();
+        }
+        for at in open {
+            items[at].machine.on_unheard();
         }
     }
 }

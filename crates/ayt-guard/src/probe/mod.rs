@@ -29,6 +29,7 @@ pub use ayt_core::probe::{Engine, Numbers};
 
 use crate::places;
 
+pub(crate) use answers::{UNHEARD_LOOKS, UNHEARD_PAUSE};
 pub(crate) use raw::four_tuple;
 
 /// How to ask.

@@ -177,6 +177,9 @@ pub(super) fn run(
             rest(&items, wake, pace.next_at(), &clock);
         }
     }
+    if !report.interrupted {
+        answers::settle_unheard(&mut posts, &mut items, &clock);
+    }
     on_progress(progress(
         total,
         items.iter().filter(|item| item.open()).count(),

@@ -8,11 +8,13 @@ use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use ayt_core::facts::HostFacts;
-use ayt_core::trace::{Picture, Settings};
+use ayt_core::facts::{HostFacts, Socket};
+use ayt_core::trace::{End, Flow, Picture, Settings};
 use ayt_sys::SysError;
+use ayt_sys::wire::packet::FourTuple;
 
 use crate::places;
+use crate::probe::four_tuple;
 
 /// What came of a trace.
 #[derive(Debug, Clone)]
@@ -27,8 +29,35 @@ pub struct Report {
     pub first_picture: Option<Duration>,
     /// More passed than could be looked at: answers may have been missed.
     pub missed: bool,
+    /// The peer answers, and this host drops that before TCP has it.
+    pub unheard: bool,
     /// Why some asks could not be sent.
     pub unsent: Option<String>,
+}
+
+impl Report {
+    /// That nothing was asked of this connection, and why.
+    #[must_use]
+    pub fn unasked(socket: &Socket, why: &TraceError) -> Self {
+        let FourTuple { local, remote } = four_tuple(socket);
+        Self {
+            picture: Picture {
+                flow: Flow { local, remote },
+                rounds: 0,
+                hops: Vec::new(),
+                end: End::Open,
+                back_open: false,
+                full: None,
+                last: true,
+            },
+            interrupted: false,
+            gone: matches!(why, TraceError::Gone),
+            first_picture: None,
+            missed: false,
+            unheard: false,
+            unsent: Some(why.to_string()),
+        }
+    }
 }
 
 /// Nothing could be asked.

@@ -47,6 +47,9 @@ pub(super) enum Row {
         pmtu: Option<u32>,
         /// Before this the peer would not answer: somebody has just asked.
         mute: Duration,
+        /// Milliseconds since TCP has got anything from the peer, where it keeps
+        /// an account.
+        heard_ms: Option<u32>,
     },
     Gone,
 }
@@ -63,6 +66,7 @@ pub(super) fn look(place: &mut Place, socket: &Socket) -> Result<Row, TraceError
                     unsent: found.tcp.and_then(|tcp| tcp.notsent_bytes).unwrap_or(0),
                     pmtu: found.tcp.map(|tcp| tcp.pmtu),
                     mute: found.tcp.as_ref().map_or(Duration::ZERO, repair_ready_in),
+                    heard_ms: found.tcp.map(|tcp| tcp.heard_ms()),
                 }),
                 Ok(_) => Ok(Row::Gone),
                 Err(error) => Err(TraceError::Failed(error.to_string())),

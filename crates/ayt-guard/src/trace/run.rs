@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ayt_core::facts::Socket;
-use ayt_core::probe::Exchange;
+use ayt_core::probe::{Exchange, unheard_since};
 use ayt_core::trace::{Ask, End, Flow, Next, Picture, Said, Settings, Trace, What};
 use ayt_sys::wire::capture::{Captured, IcmpError, IcmpKind};
 use ayt_sys::wire::packet::FourTuple;
@@ -16,7 +16,7 @@ use super::numbers::{self, Base, Row};
 use super::{Report, TraceError};
 use crate::clock::Clock;
 use crate::places::Place;
-use crate::probe::four_tuple;
+use crate::probe::{UNHEARD_LOOKS, UNHEARD_PAUSE, four_tuple};
 
 /// Between two looks at the flag that stops it, and two pictures.
 const TICK: Duration = Duration::from_millis(50);
@@ -137,12 +137,16 @@ impl Run<'_> {
         }
         let mut picture = self.trace.picture(self.clock.now(), !interrupted);
         picture.last = true;
+        let unheard = !interrupted
+            && picture.end.is_answered()
+            && first_ask.is_some_and(|asked| self.is_unheard(asked));
         Ok(Report {
             picture,
             interrupted,
             gone: self.gone,
             first_picture,
             missed: self.sockets.has_lost(),
+            unheard,
             unsent: self.unsent.map(|error| {
                 if error.is_refused() {
                     "a firewall rule of this host drops them".to_owned()
@@ -167,6 +171,20 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether TCP itself has got nothing from the peer since the first ask, also
+    /// after a while. What cannot be told is not said.
+    fn is_unheard(&mut self, asked: Duration) -> bool {
+        (0..UNHEARD_LOOKS).all(|nth| {
+            if nth > 0 {
+                std::thread::sleep(UNHEARD_PAUSE);
+            }
+            let look = || numbers::look(&mut self.place, self.socket);
+            let (read, row) = self.clock.around(look);
+            matches!(row, Ok(Row::There { heard_ms: Some(heard_ms), .. })
+                if unheard_since(asked, read, heard_ms))
+        })
     }
 
     fn ask(&mut self, ask: Ask) {

@@ -12,6 +12,7 @@ use ayt_guard::collect::{Collect, Exact, collect};
 use ayt_guard::probe::{Answer, Engine, Probe, Report, probe};
 use ayt_testbed::{Direction, Mark, Ns, Packet, Side, Wire};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 
 use crate::socket;
 
@@ -130,6 +131,20 @@ pub(crate) fn with(engine: impl Into<Option<Engine>>) -> Probe {
         engine: engine.into(),
         ..Probe::default()
     }
+}
+
+/// Does `work` on a thread without these rights; they are a thread's own.
+pub(crate) fn without<T: Send>(rights: CapabilitySet, work: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let working = scope.spawn(|| {
+            let mut sets = capabilities(None).expect("our rights");
+            sets.effective.remove(rights);
+            sets.permitted.remove(rights);
+            set_capabilities(None, sets).expect("giving them up");
+            work()
+        });
+        working.join().expect("the work")
+    })
 }
 
 pub(crate) fn is_alive(answer: &Answer) -> bool {

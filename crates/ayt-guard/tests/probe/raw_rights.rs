@@ -6,25 +6,11 @@ use std::net::SocketAddr;
 use ayt_core::verdict::Verdict;
 use ayt_guard::probe::{Engine, Probe};
 use ayt_testbed::{Fixture, Need, Ns, Side, Wire};
-use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+use rustix::thread::CapabilitySet;
 
-use crate::bed::{Bed, Host, is_alive, with};
+use crate::bed::{Bed, Host, ask, is_alive, targets, with, without};
 use crate::raw::raw;
 use crate::socket::carries;
-
-/// Does `work` on a thread without these rights; they are a thread's own.
-fn without<T: Send>(rights: CapabilitySet, work: impl FnOnce() -> T + Send) -> T {
-    std::thread::scope(|scope| {
-        let working = scope.spawn(|| {
-            let mut sets = capabilities(None).expect("our rights");
-            sets.effective.remove(rights);
-            sets.permitted.remove(rights);
-            set_capabilities(None, sets).expect("giving them up");
-            work()
-        });
-        working.join().expect("the work")
-    })
-}
 
 #[test]
 fn without_cap_net_raw_the_rest_is_asked_and_the_remedy_is_said() {
@@ -56,22 +42,43 @@ fn without_cap_net_raw_the_rest_is_asked_and_the_remedy_is_said() {
     pair.carries_data();
 }
 
-/// A process with more rights than we have: its descriptors are not ours to
-/// touch, and with little luck not even ours to see.
+/// A process with more rights than we have: its descriptors are not ours to see.
+#[test]
+fn a_process_whose_descriptors_are_hidden_is_asked_by_raw() {
+    untouchable(true);
+}
+
+/// They were seen, and duplicating them is refused: as by Yama, or by a seccomp
+/// filter that knows no pidfd_getfd.
 #[test]
 fn a_process_that_may_not_be_touched_is_asked_by_raw() {
+    untouchable(false);
+}
+
+/// `hidden`: the look itself is without the right, too.
+#[track_caller]
+fn untouchable(hidden: bool) {
     if !Need::tun() {
         return;
     }
     // Found by its name: those in it are not ours to look at.
-    let ns = Ns::named(&format!("ayt-raw-{}", std::process::id())).expect("a namespace");
+    let ns = Ns::named(&format!("ayt-raw-{}-{hidden}", std::process::id())).expect("a namespace");
     let (near, far) = (Host::of(ns), Host::new());
     let wire = Wire::join(&near.ns, &far.ns).expect("a wire");
     let bed = Bed { near, far, wire };
     let bind = SocketAddr::new(bed.wire.v4(Side::A), 0).to_string();
     let server = Fixture::start(&bed.near.ns, ["serve", "--bind", &bind]).expect("a server");
     let mut far = bed.far.connect(server.addr());
-    let answer = without(CapabilitySet::SYS_PTRACE, || bed.near.ask_only(&auto()));
+    let mut facts = bed.near.look();
+    let mut report = without(CapabilitySet::SYS_PTRACE, || {
+        if hidden {
+            facts = bed.near.look();
+        }
+        ask(&facts, &auto())
+    });
+    let row = &facts.sockets[targets(&facts)[0]];
+    assert_eq!(facts.owners_of(row).is_empty(), hidden, "{row:?}");
+    let answer = report.answers.remove(0);
     assert!(is_alive(&answer), "{answer:?}");
     assert_eq!(answer.engine, Some(Engine::Raw));
     let why = &answer.choice.passed_over[0].1;

@@ -3,13 +3,14 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use ayt_core::facts::{Cookie, Owner, TcpInfo};
 use ayt_core::tcp_state::TcpState;
 use ayt_sys::Descriptors;
-use ayt_testbed::{Keepalive, eventually};
+use ayt_testbed::{Keepalive, Need, eventually};
 use rustix::net::sockopt;
 
 /// Long enough for any machine and any retransmission after a short outage.
@@ -96,4 +97,29 @@ pub(crate) fn wait_state(socket: &TcpStream, state: TcpState) {
     eventually("the connection's next state", LONG, || {
         info(socket).0 == state
     });
+}
+
+/// Bytes of the extension headers that [`wear_extensions`] gives.
+pub(crate) const EXTENSIONS: usize = 16;
+
+/// What [`wear_extensions`] needs.
+pub(crate) fn needs_extensions() -> bool {
+    Need::program("python3", "install python3")
+}
+
+/// Has the socket put hop-by-hop and destination options, all of them padding,
+/// before its segments (RFC 8200 4.3, 4.6).
+#[track_caller]
+pub(crate) fn wear_extensions(socket: &TcpStream) {
+    const SET: &str = "
+import socket
+socket = socket.socket(fileno=0)
+IPPROTO_IPV6, IPV6_HOPOPTS, IPV6_DSTOPTS = 41, 54, 59
+for option in IPV6_HOPOPTS, IPV6_DSTOPTS:
+    socket.setsockopt(IPPROTO_IPV6, option, bytes([0, 0, 1, 4, 0, 0, 0, 0]))
+";
+    let socket = OwnedFd::from(socket.try_clone().expect("a duplicate"));
+    let mut python = Command::new("python3");
+    let set = python.args(["-c", SET]).stdin(Stdio::from(socket)).status();
+    assert!(set.expect("python3").success());
 }

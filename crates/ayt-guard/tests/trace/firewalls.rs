@@ -15,11 +15,13 @@ fn passes(six: bool, lay: impl Fn(&Chain)) {
     lay(&chain);
     let mut pair = chain.connected(six);
     wait_quiet(&pair.near, 600);
-    let picture = chain.trace(&pair, &rounds(2)).picture;
+    let report = chain.trace(&pair, &rounds(2));
+    let picture = &report.picture;
     assert!(
         matches!(picture.end, End::Answers { hop: FAR, .. }),
         "{picture:#?}"
     );
+    assert!(!report.unheard, "TCP has the answers");
     for hop in &picture.hops {
         assert_eq!((hop.asks, hop.answers), (2, 2), "{hop:?}");
     }
@@ -112,4 +114,38 @@ fn a_nat_that_leaves_quotes_alone_is_named() {
         assert_eq!(seen, expected, "{hop:?}");
     }
     pair.carries_data();
+}
+
+/// The path is whole, and this host's own firewall eats what comes back over it.
+#[test]
+fn an_answer_that_this_host_drops_is_told_from_one_that_tcp_has() {
+    if !needed() {
+        return;
+    }
+    for six in [false, true] {
+        let chain = Chain::new();
+        let mut pair = chain.connected(six);
+        wait_quiet(&pair.near, 600);
+        let port = pair.near.peer_addr().expect("its address").port();
+        rules(
+            &chain.near.ns,
+            &format!(
+                "table inet deaf {{
+                    chain input {{
+                        type filter hook input priority 0; iif != lo tcp sport {port} drop;
+                    }}
+                }}"
+            ),
+        );
+        let report = chain.trace(&pair, &rounds(1));
+        assert!(
+            matches!(report.picture.end, End::Answers { hop: FAR, .. }),
+            "{report:#?}"
+        );
+        assert!(report.unheard, "{report:#?}");
+        rules(&chain.near.ns, "flush ruleset");
+        wait_quiet(&pair.near, 600);
+        assert!(!chain.trace(&pair, &rounds(1)).unheard);
+        pair.carries_data();
+    }
 }

@@ -6,8 +6,8 @@ use ayt_core::trace::{End, Noted, Settings};
 use ayt_testbed::{Ns, Side, Wire};
 
 use crate::bed::{Host, Pair, join};
-use crate::chain::{Chain, FAR, needed, quick, rounds, rules, who};
-use crate::socket::wait_quiet;
+use crate::chain::{Chain, FAR, NO_INVALID, needed, quick, rounds, rules, who};
+use crate::socket::{needs_extensions, wait_quiet, wear_extensions};
 
 const ANSWERS: End = End::Answers {
     hop: FAR,
@@ -36,6 +36,28 @@ fn five_routers_and_the_peer_are_named_and_timed() {
             pair.carries_data();
         }
     }
+}
+
+/// Both ends put hop-by-hop and destination options before their segments.
+#[test]
+fn extension_headers_of_the_connection_hide_no_hop() {
+    if !needed() || !needs_extensions() {
+        return;
+    }
+    let chain = Chain::new();
+    rules(chain.router(3), NO_INVALID);
+    let mut pair = chain.connected(true);
+    wear_extensions(&pair.near);
+    wear_extensions(&pair.far);
+    pair.carries_data();
+    wait_quiet(&pair.near, 600);
+    let picture = chain.trace(&pair, &rounds(2)).picture;
+    assert_eq!(picture.end, ANSWERS, "{picture:#?}");
+    let expected: Vec<_> = (1..=FAR)
+        .map(|hop| Some(chain.address(hop, true)))
+        .collect();
+    assert_eq!(who(&picture), expected);
+    pair.carries_data();
 }
 
 #[test]

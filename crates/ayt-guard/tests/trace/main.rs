@@ -20,6 +20,7 @@ mod firewalls;
 mod full;
 mod harmless;
 mod hops;
+mod rights;
 #[path = "../probe/socket.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]
 mod socket;

@@ -3,6 +3,7 @@
 
 pub mod capture;
 pub mod diag;
+mod header;
 pub mod netlink;
 pub mod packet;
 pub mod request;
@@ -43,4 +44,10 @@ pub(crate) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 pub(crate) fn be16_at(bytes: &[u8], at: usize) -> Option<u16> {
     let end = at.checked_add(2)?;
     Some(u16::from_be_bytes(bytes.get(at..end)?.try_into().ok()?))
+}
+
+/// Reads a big-endian `u32` at `at`, where the slice reaches that far.
+pub(crate) fn be32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let end = at.checked_add(4)?;
+    Some(u32::from_be_bytes(bytes.get(at..end)?.try_into().ok()?))
 }

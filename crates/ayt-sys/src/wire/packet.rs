@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::be16_at;
+use super::header::{Header, TCP};
 
 /// A connection as the network names it, from this side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,56 +33,36 @@ pub enum Sighting {
     Unreachable(Unreachable),
 }
 
-const TCP: u8 = 6;
-
 /// Reads an IPv4 packet as a raw ICMP socket delivers it.
 #[must_use]
 pub fn icmp4(packet: &[u8]) -> Option<Unreachable> {
     let icmp = packet.get(ipv4_header(packet)?..)?;
     // Type 3, destination unreachable; code 4 is path MTU discovery.
     let (&kind, &code) = (icmp.first()?, icmp.get(1)?);
-    if kind != 3 || code == 4 {
-        return None;
-    }
-    let quoted = icmp.get(8..)?;
-    if *quoted.get(9)? != TCP {
-        return None;
-    }
-    let ports = quoted.get(ipv4_header(quoted)?..)?;
-    let ip = |at: usize| -> Option<IpAddr> {
-        let bytes: [u8; 4] = quoted.get(at..at + 4)?.try_into().ok()?;
-        Some(Ipv4Addr::from(bytes).into())
-    };
-    Some(Unreachable {
-        connection: FourTuple {
-            local: SocketAddr::new(ip(12)?, be16_at(ports, 0)?),
-            remote: SocketAddr::new(ip(16)?, be16_at(ports, 2)?),
-        },
-        code,
-    })
+    (kind == 3 && code != 4).then(|| unreachable(icmp, code))?
 }
 
 /// Reads an ICMPv6 message as a raw socket delivers it (without IPv6 header).
 #[must_use]
 pub fn icmp6(message: &[u8]) -> Option<Unreachable> {
-    if *message.first()? != 1 {
-        return None;
-    }
+    let (&kind, &code) = (message.first()?, message.get(1)?);
+    (kind == 1).then(|| unreachable(message, code))?
+}
+
+/// What is quoted behind the first eight bytes of an ICMP error.
+fn unreachable(message: &[u8], code: u8) -> Option<Unreachable> {
     let quoted = message.get(8..)?;
-    // Extension headers in front of TCP are not ours: the kernel sends none.
-    if *quoted.get(6)? != TCP {
+    let ip = Header::read(quoted)?;
+    if ip.protocol != TCP || !ip.first_fragment {
         return None;
     }
-    let ip = |at: usize| -> Option<IpAddr> {
-        let bytes: [u8; 16] = quoted.get(at..at + 16)?.try_into().ok()?;
-        Some(Ipv6Addr::from(bytes).into())
-    };
+    let ports = quoted.get(ip.length..)?;
     Some(Unreachable {
         connection: FourTuple {
-            local: SocketAddr::new(ip(8)?, be16_at(quoted, 40)?),
-            remote: SocketAddr::new(ip(24)?, be16_at(quoted, 42)?),
+            local: SocketAddr::new(ip.from, be16_at(ports, 0)?),
+            remote: SocketAddr::new(ip.to, be16_at(ports, 2)?),
         },
-        code: *message.get(1)?,
+        code,
     })
 }
 
@@ -161,6 +142,26 @@ mod tests {
         }
         icmp[1] = 4;
         assert_eq!(icmp4(&ipv4(1, [1; 4], [2; 4], &icmp)), None);
+    }
+
+    #[test]
+    fn finds_the_connection_behind_extension_headers() {
+        let ips = ["fd00::1", "fd00::2"].map(|ip| ip.parse::<Ipv6Addr>().unwrap().octets());
+        // Hop-by-hop options, then destination options.
+        let options = [60, 0, 1, 4, 0, 0, 0, 0, TCP, 0, 1, 4, 0, 0, 0, 0];
+        for (next, options) in [(TCP, &[][..]), (0, &options)] {
+            let mut message = vec![1, 3, 0, 0, 0, 0, 0, 0];
+            message.extend([0x60, 0, 0, 0, 0, 36, next, 64]);
+            message.extend(ips.concat());
+            message.extend(options);
+            message.extend(&segment(7000, 58558, 0x10)[..8]);
+            let found = icmp6(&message).unwrap();
+            assert_eq!(found.code, 3);
+            assert_eq!(found.connection.local.to_string(), "[fd00::1]:7000");
+            assert_eq!(found.connection.remote.to_string(), "[fd00::2]:58558");
+            message[0] = 3;
+            assert_eq!(icmp6(&message), None);
+        }
     }
 
     #[test]

@@ -108,6 +108,13 @@ pub(super) fn notes(report: &Report) -> Vec<String> {
                 .to_owned(),
         );
     }
+    if report.unheard {
+        notes.push(
+            "this host drops what the peer answers before TCP has it: its firewall or its source \
+             check (rp_filter); the program hears nothing"
+                .to_owned(),
+        );
+    }
     let silent: Vec<String> = picture
         .hops
         .iter()

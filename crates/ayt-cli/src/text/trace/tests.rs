@@ -7,7 +7,7 @@ use ayt_core::trace::{End, Flow, Full, Hop, Narrow, Noted, Picture, Place, Refus
 use ayt_guard::trace::Report;
 
 use super::sentences;
-use super::{hops, verdict};
+use super::{Progress, growing_text, hops, verdict};
 use crate::output::page::Page;
 
 fn router(last: u8) -> Router {
@@ -55,6 +55,7 @@ fn report(picture: Picture) -> Report {
         gone: false,
         first_picture: None,
         missed: false,
+        unheard: false,
         unsent: None,
     }
 }
@@ -175,5 +176,33 @@ fn every_other_end_has_its_sentence() {
     assert_eq!(
         sentences::end(&picture(End::Open, vec![]), true).0,
         "Stopped before its end was known."
+    );
+}
+
+#[test]
+fn an_answer_that_this_host_drops_is_a_note() {
+    let end = End::Answers { hop: 1, sure: true };
+    let mut report = report(picture(end, vec![hop(1)]));
+    assert!(sentences::notes(&report).is_empty());
+    report.unheard = true;
+    let notes = sentences::notes(&report);
+    assert!(notes[0].contains("rp_filter"), "{notes:?}");
+}
+
+#[test]
+fn while_it_runs_it_says_what_it_waits_for() {
+    let said = |nth, end, hops| growing_text(Progress { nth, rounds: 3 }, &picture(end, hops));
+    assert_eq!(
+        said([1, 1], End::Open, vec![]),
+        "round 3 of 3: nothing so far; Ctrl-C ends it"
+    );
+    assert_eq!(
+        said([2, 2], End::Open, vec![hop(1), hop(2)]),
+        "connection 2 of 2, round 3 of 3: nothing beyond hop 2 so far; Ctrl-C ends it"
+    );
+    let answers = End::Answers { hop: 1, sure: true };
+    assert_eq!(
+        said([1, 1], answers, vec![hop(1)]),
+        "round 3 of 3; Ctrl-C ends it"
     );
 }

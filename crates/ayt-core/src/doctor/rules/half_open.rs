@@ -20,8 +20,9 @@ thread, memory and a descriptor for nobody.
 
 With `--probe` ayt has asked the peer's kernel. Silence over the whole patience, \
 a router's \"unreachable\" followed by silence, or an RST is certain death. A \
-first silence, or \"unreachable\" alone, is only a suspicion: routes flap. A peer \
-that answered is not told here, even if its program is frozen: the answer comes \
+first silence, or \"unreachable\" alone, is only a suspicion: routes flap. So is an \
+answer that this host drops before TCP has it (its firewall, `rp_filter`). A peer \
+that is heard is not told here, even if its program is frozen: the answer comes \
 from its kernel, and only an application heartbeat can ask the program.
 
 Without asking, ayt suspects an ESTABLISHED or CLOSE_WAIT connection to another \
@@ -45,6 +46,7 @@ enum Kind {
     Unreachable,
     Silent,
     Overdue,
+    Unheard,
     Off,
     NoTimer,
 }
@@ -67,6 +69,7 @@ fn kind(facts: &HostFacts, limits: &Limits, socket: &Socket) -> Option<Kind> {
         Some(Verdict::Suspect(Suspicion::Unreachable)) => Some(Kind::Unreachable),
         Some(Verdict::Suspect(Suspicion::Silent)) => Some(Kind::Silent),
         Some(Verdict::Suspect(Suspicion::Overdue)) => Some(Kind::Overdue),
+        Some(Verdict::Suspect(Suspicion::Unheard)) => Some(Kind::Unheard),
         Some(Verdict::Quiet | Verdict::Unknown(_)) | None => unasked(facts, limits, socket),
     }
 }
@@ -132,6 +135,13 @@ fn finding(group: &Group<'_, Kind>) -> Finding {
             Severity::Warning,
             suspected("whose peer is overdue", "whose peers are overdue"),
         ),
+        Kind::Unheard => (
+            Severity::Warning,
+            suspected(
+                "whose peer answers, and this host drops the answer (firewall, rp_filter)",
+                "whose peers answer, and this host drops the answers (firewall, rp_filter)",
+            ),
+        ),
         Kind::Off | Kind::NoTimer => {
             let silence = heard.map_or_else(|| "long".to_owned(), |heard| heard.to_string());
             let guard = if group.kind == Kind::Off {
@@ -194,6 +204,10 @@ fn remedy(group: &Group<'_, Kind>, filters: &str) -> String {
         Kind::Unreachable | Kind::Silent | Kind::Overdue => {
             format!("`ayt probe {filters}` asks again; {trace}")
         }
+        Kind::Unheard => format!(
+            "let the peer's segments in: `nft list ruleset` shows this host's firewall, `sysctl \
+             net.ipv4.conf.all.rp_filter` its source check; `ayt probe {filters}` asks again"
+        ),
         Kind::Off | Kind::NoTimer => format!(
             "`ayt probe {filters}` (or `ayt doctor --probe`) asks whether the peer is there; {arm}"
         ),

@@ -425,3 +425,40 @@ fn a_segment_that_the_kernel_took_for_none_of_the_connections_is_no_life() {
     target.on_info(ReadAt::exactly(T(80)), TcpState::Established, &info(12, 10));
     assert!(matches!(target.verdict(), Some(Verdict::Alive { .. })));
 }
+
+/// The packet itself was seen; whether TCP has it, its account tells.
+#[test]
+fn an_answer_that_tcp_never_got_is_a_suspicion() {
+    for (now, heard_ms, unheard) in [
+        // Before the first ask, which was made at 1 s.
+        (1_100, 5_000, true),
+        (1_100, 120, true),
+        // After it, or too near to tell.
+        (1_100, 112, false),
+        (1_100, 100, false),
+        (1_100, 0, false),
+        (4_000, 2_900, false),
+        (4_000, 3_100, true),
+    ] {
+        let mut target = fresh(None);
+        let at = ReadAt::exactly(T(now));
+        assert!(!target.is_unheard(at, &info(10, heard_ms)), "not asked yet");
+        target.on_asked(T(1_000), &info(10, 60_000));
+        target.on_answer(Some(T(30)));
+        assert_eq!(target.is_unheard(at, &info(10, heard_ms)), unheard, "{now}");
+        target.on_unheard();
+        let suspect = Verdict::Suspect(Suspicion::Unheard);
+        assert_eq!(target.verdict(), Some(&suspect));
+    }
+}
+
+#[test]
+fn what_was_not_answered_is_not_unheard() {
+    let mut target = fresh(None);
+    target.on_asked(T(0), &info(10, 60_000));
+    target.on_unheard();
+    assert_eq!(target.verdict(), None);
+    target.on_refused();
+    target.on_unheard();
+    assert_eq!(target.verdict(), Some(&Verdict::Dead(Cause::PeerReset)));
+}

@@ -6,7 +6,7 @@ use crate::doctor::group::trace;
 use crate::duration::Ms;
 use crate::facts::{Socket, TimerKind};
 use crate::tcp_state::TcpState;
-use crate::verdict::Verdict;
+use crate::verdict::{Suspicion, Verdict};
 
 /// A clause that continues "a connection to 10.0.3.7:51144, …".
 pub(in crate::why) fn peer_clause(case: &Case<'_>, socket: &Socket) -> String {
@@ -37,6 +37,11 @@ pub(in crate::why) fn peer_clause(case: &Case<'_>, socket: &Socket) -> String {
                 "whose peer's kernel answers{within}: the program there is slow, frozen, or has \
                  nothing to say"
             )
+        }
+        Some(Verdict::Suspect(Suspicion::Unheard)) => {
+            "whose peer answers, and this host drops the answer before TCP has it (its firewall, \
+             or rp_filter)"
+                .to_owned()
         }
         Some(Verdict::Suspect(_)) => format!("which {asked} and is silent so far"),
         Some(Verdict::Quiet | Verdict::Unknown(_)) | None => unasked(case, socket),

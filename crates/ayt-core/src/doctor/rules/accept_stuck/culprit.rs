@@ -7,7 +7,7 @@ use crate::duration::Ms;
 use crate::fact::{Fact, Partial, Why};
 use crate::facts::{Call, HostFacts, Owner, Process, Socket, Thread};
 use crate::tcp_state::TcpState;
-use crate::verdict::Verdict;
+use crate::verdict::{Suspicion, Verdict};
 
 /// Why a program does not accept.
 #[derive(Default)]
@@ -233,6 +233,9 @@ impl<'a> Culprit<'a> {
         let said = match verdict {
             Some(Verdict::Dead(cause)) => Some(format!("dead: {}", cause.sentence())),
             Some(Verdict::Alive { .. }) => Some("whose peer's kernel answers".to_owned()),
+            Some(Verdict::Suspect(Suspicion::Unheard)) => {
+                Some("whose peer answers, and this host drops the answer".to_owned())
+            }
             Some(Verdict::Suspect(_)) => Some("suspected dead".to_owned()),
             _ => None,
         };

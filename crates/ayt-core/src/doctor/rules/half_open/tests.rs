@@ -94,6 +94,12 @@ fn a_suspicion_of_the_probe_is_a_warning() {
             .summary
             .contains("whose peer has not answered so far")
     );
+    let finding = only(asked(Verdict::Suspect(Suspicion::Unheard)));
+    assert!(
+        finding
+            .summary
+            .contains("whose peer answers, and this host drops the answer")
+    );
 }
 
 #[test]
