@@ -6,7 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::{Look, Subject};
 use crate::doctor::group::canonical;
-use crate::facts::Socket;
+use crate::facts::{NsId, Socket};
 
 impl Look<'_> {
     /// Adds the listeners that these connections wait for, where the subject has none
@@ -18,15 +18,18 @@ impl Look<'_> {
         // By both ends: a look at each other socket for each would take long.
         let sockets = self.facts.sockets.iter();
         let waiting: FxHashMap<_, &Socket> = sockets
-            .filter(|socket| socket.never_accepted() && !socket.remote.ip().is_loopback())
-            .map(|socket| ((canonical(socket.local), canonical(socket.remote)), socket))
+            .filter(|socket| socket.never_accepted())
+            .map(|socket| {
+                let ends = (canonical(socket.local), canonical(socket.remote));
+                ((place(socket), ends), socket)
+            })
             .collect();
         let queues = subject.connections.iter().filter_map(|&at| {
             let socket = self.facts.sockets.get(at)?;
             let ends = (canonical(socket.remote), canonical(socket.local));
             let waits = match socket.never_accepted() {
                 true => socket,
-                false => waiting.get(&ends)?,
+                false => waiting.get(&(place(socket), ends))?,
             };
             Some(self.facts.listener_of(waits)?.cookie)
         });
@@ -40,4 +43,11 @@ impl Look<'_> {
         subject.pids.dedup();
         subject
     }
+}
+
+/// Where both ends of it lie: a loopback address means another thing in each
+/// namespace.
+fn place(socket: &Socket) -> Option<NsId> {
+    let loopback = canonical(socket.remote).ip().is_loopback();
+    loopback.then_some(socket.ns)
 }
