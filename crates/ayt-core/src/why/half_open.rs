@@ -46,7 +46,9 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
                 matches!(verdict, Some(Verdict::Dead(End::Unreachable)))
             });
             let router = match unreachable {
-                true => "; a router says that it cannot be reached",
+                true => {
+                    "; the network says that it cannot be reached (ICMP, or nobody answers ARP)"
+                }
                 false => "",
             };
             let mut cause = tell_group(case, &RULE, &group, |what, _| {
@@ -227,6 +229,12 @@ fn pool(case: &Case<'_>, cause: &mut Cause, group: &Group<'_>) {
                  waits.",
             );
         }
+    } else if living == 0 {
+        cause.says(match others.len() {
+            1 => "The other one to the same server was not asked.".to_owned(),
+            n => format!("The {n} others to the same server were not asked."),
+        });
+        cause.counted("alive", 0);
     } else {
         cause.says(format!(
             "Of the others to the same server {living} answered{}: the pool hands out dead ones \

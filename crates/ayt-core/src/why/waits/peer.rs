@@ -25,7 +25,10 @@ pub(in crate::why) fn peer_clause(case: &Case<'_>, socket: &Socket) -> String {
             "whose peer answered the ask with RST: it has rebooted or forgotten it".to_owned()
         }
         Some(Verdict::Dead(Cause::Unreachable)) => {
-            format!("which {asked} and is silent, and a router says it cannot be reached")
+            format!(
+                "which {asked} and is silent, and the network says that it cannot be \
+                 reached (ICMP, or nobody answers ARP)"
+            )
         }
         Some(Verdict::Dead(cause)) => format!("which is dead: {}", cause.sentence()),
         Some(Verdict::Alive { rtt }) => {
