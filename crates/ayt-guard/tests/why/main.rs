@@ -8,6 +8,7 @@
 
 mod accept;
 mod addresses;
+mod firewall;
 mod limits;
 mod peers;
 mod queues;
