@@ -149,7 +149,7 @@ fn behind(case: &Case<'_>, cause: &mut Cause, pid: u32) {
             .map_or_else(String::new, |one| short(one.local));
         cause.says(format!("So it does not accept on {on}."));
         queue(case, cause, &stuck);
-        wait_behind(cause, &stuck);
+        wait_behind(case, cause, &stuck);
         cause.explains_pids.push(pid);
     }
 }

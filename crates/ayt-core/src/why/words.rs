@@ -92,12 +92,12 @@ pub(super) fn ranges(mut numbers: Vec<u32>) -> String {
 /// ayt's filters that select all connections of a process from one client.
 pub(super) fn filters_from(
     facts: &HostFacts,
-    pid: u32,
+    pid: Option<u32>,
     socket: &Socket,
     port: u16,
     client: IpAddr,
 ) -> String {
-    let process = place(facts, Some(pid), socket);
+    let process = place(facts, pid, socket);
     format!("{process}--local :{port} --peer {client}")
 }
 
@@ -105,6 +105,13 @@ pub(super) fn filters_from(
 pub(super) fn filters(facts: &HostFacts, pid: Option<u32>, socket: &Socket) -> String {
     let process = place(facts, pid, socket);
     format!("{process}--peer {}", canonical(socket.remote))
+}
+
+/// ayt's filters that select all connections of this one's port, also those that no
+/// process holds.
+pub(super) fn filters_to(facts: &HostFacts, socket: &Socket) -> String {
+    let place = place(facts, None, socket);
+    format!("{place}--local :{}", socket.local.port())
 }
 
 /// Filters for a connection's namespace and process.

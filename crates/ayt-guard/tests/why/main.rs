@@ -11,6 +11,7 @@ mod addresses;
 mod firewall;
 mod limits;
 mod peers;
+mod queued;
 mod queues;
 mod slow;
 mod support;
