@@ -103,8 +103,8 @@ pub(in crate::why) fn peer_remedy(case: &Case<'_>, filters: &str, socket: &Socke
         ],
         Some(Verdict::Dead(_)) => vec![
             format!(
-                "`ayt reap {filters} --yes` ends what is dead: who sits there goes on, with ECONNABORTED; before \
-                 that, {} shows where its path ends",
+                "`ayt reap {filters} --yes` ends what is dead: who sits there goes on, with \
+                 ECONNABORTED; before that, {} shows where its path ends",
                 trace(socket)
             ),
             prevent,
