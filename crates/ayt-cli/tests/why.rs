@@ -5,11 +5,11 @@
 mod common;
 
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use ayt_testbed::{Fixture, Need, Ns, eventually};
+use ayt_testbed::{Fixture, Need, Ns, Side, Veth, eventually};
 use common::{Home, Nobody, Ran};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -229,6 +229,30 @@ fn without_rights_it_says_which_part_is_missing_and_gives_the_rest() {
         text.contains("are blocked in (no right to read /proc/"),
         "{text}"
     );
+}
+
+#[test]
+fn without_rights_nobody_can_be_asked_and_that_is_said_once() {
+    if !Need::root() || !Need::program("setpriv", "apt-get install util-linux") {
+        return;
+    }
+    let (ns, far) = (Ns::new().unwrap(), Ns::new().unwrap());
+    let cable = Veth::join(&ns, &far).unwrap();
+    let _server = Fixture::start(&far, ["serve", "--bind", "0.0.0.0:7000"]).unwrap();
+    let to = SocketAddr::new(cable.v4(Side::B), 7000);
+    let _client = eventually("connecting", PATIENCE, || ns.run(|| TcpStream::connect(to)));
+    let nobody = Nobody::new();
+    // Silent for long enough, whenever it is looked at.
+    let ran = nobody.ayt(&ns, "why :7000 --idle-after 0s").exits(3);
+    let text = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    for says in [
+        "not seen whether 1 peer is there (no descriptor of theirs may be used, nor a raw \
+         socket be opened): run as root, or grant CAP_NET_RAW",
+        "could ask none of 1 peer.",
+    ] {
+        assert!(text.contains(says), "no `{says}` in {text}");
+    }
+    assert!(!text.contains("ICMP"), "{text}");
 }
 
 #[test]

@@ -97,6 +97,13 @@ fn looked_at(answer: &Answer) -> String {
         number::of(facts.inside.threads.len(), "process"),
     );
     match answer.asked {
+        Some(0) if answer.refused > 0 => {
+            let _ = write!(
+                text,
+                "; could ask none of {}.",
+                number::of(answer.refused, "peer")
+            );
+        }
         Some(0) => text.push_str("; nobody had to be asked."),
         Some(asked) => {
             let _ = write!(text, "; asked {}.", number::of(asked, "peer"));

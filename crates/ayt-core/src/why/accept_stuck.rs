@@ -162,7 +162,7 @@ fn cause(case: &Case<'_>, stuck: &Stuck<'_>) -> Cause {
     if (slow || busy) && stuck.oldest() < Ms::from(SLOW).0 {
         cause.severity = Severity::Warning;
     }
-    wait_behind(&mut cause, stuck);
+    wait_behind(case, &mut cause, stuck);
     cause.explains_pids.extend(&pids);
     cause
 }
@@ -223,8 +223,8 @@ pub(super) fn queue(case: &Case<'_>, cause: &mut Cause, stuck: &Stuck<'_>) {
     cause.explains.extend(waiting);
 }
 
-/// Who waits, and whether more are dropped.
-pub(super) fn wait_behind(cause: &mut Cause, stuck: &Stuck<'_>) {
+/// Who waits, whether they are still there, and whether more are dropped.
+pub(super) fn wait_behind(case: &Case<'_>, cause: &mut Cause, stuck: &Stuck<'_>) {
     let oldest = Ms(stuck.oldest());
     let full = stuck
         .listeners
@@ -234,6 +234,29 @@ pub(super) fn wait_behind(cause: &mut Cause, stuck: &Stuck<'_>) {
         1 => format!("1 client has waited for {oldest} behind it."),
         n => format!("{n} clients have waited up to {oldest} behind it."),
     };
+    let waiting = stuck.waiting.iter();
+    let gone: Vec<&Socket> = waiting
+        .map(|&(socket, _)| socket)
+        .filter(|socket| {
+            let verdict = case.facts.verdict_of(socket);
+            verdict.is_some_and(Verdict::is_dead)
+        })
+        .collect();
+    if let Some(first) = gone.first() {
+        says += &match (gone.len(), stuck.waiting.len()) {
+            (_, 1) => " It is gone itself (asked, and silent).".to_owned(),
+            (all, of) if all == of => {
+                " All of them are gone themselves (asked, and silent).".to_owned()
+            }
+            (1, _) => " 1 of them is gone itself (asked, and silent).".to_owned(),
+            (some, _) => format!(" {some} of them are gone themselves (asked, and silent)."),
+        };
+        let filters = words::filters_to(case.facts, first);
+        cause.remedy(format!(
+            "`ayt reap {filters} --yes` asks all of this port again and ends who is gone, in the \
+             queue too: else they hold the program up next"
+        ));
+    }
     if let Some(one) = full {
         says += &format!(
             " The queue is full ({} of backlog {}): who comes now is dropped.",
@@ -241,4 +264,10 @@ pub(super) fn wait_behind(cause: &mut Cause, stuck: &Stuck<'_>) {
         );
     }
     cause.says(says);
+    if !gone.is_empty() {
+        cause.counted("waiting_and_gone", gone.len());
+    }
+    for socket in gone.into_iter().take(words::SHOWN) {
+        cause.graph.asked(case.facts, socket);
+    }
 }

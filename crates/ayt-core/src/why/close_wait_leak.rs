@@ -7,6 +7,7 @@ use super::waits::{Wait, follow, threads, wait};
 use super::{Case, Rule, words};
 use crate::doctor::{Finding, Value};
 use crate::duration::Ms;
+use crate::facts::{Call, ThreadDetail};
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -44,9 +45,15 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
             );
             if let Some(owner) = finding.owners.first() {
                 let pid = owner.pid;
+                let process = case.facts.processes.get(&pid);
+                let limit = process.and_then(|process| process.descriptor_limit.known());
+                let room = limit.map_or_else(String::new, |limit| {
+                    let room = limit.saturating_mul(2);
+                    format!("; `prlimit --pid {pid} --nofile={room}:` gives it room")
+                });
                 cause.remedy(format!(
-                    "until then a restart frees them; `prlimit --pid {pid} --nofile=LIMIT:` \
-                     gives it room. (`ayt reap` ends the kernel's half, not the descriptors.)"
+                    "until then a restart frees them{room}. (`ayt reap` ends the kernel's half, \
+                     not the descriptors.)"
                 ));
             }
             cause
@@ -97,6 +104,10 @@ fn path(case: &Case<'_>, cause: &mut Cause, finding: &Finding, fds: &[u32]) {
     });
     let Some((pid, detail, call, watches)) = polling else {
         if let Some(&(pid, detail, wait)) = waits.iter().min_by_key(|(_, _, wait)| wait.rank()) {
+            if let Wait::Accepting(call) | Wait::OtherListener(call, ..) = wait {
+                accepts(case, cause, pid, detail, call);
+                return;
+            }
             let before = cause.remedy.len();
             follow(case, cause, pid, detail, wait);
             cause.remedy.truncate(before);
@@ -124,6 +135,21 @@ fn path(case: &Case<'_>, cause: &mut Cause, finding: &Finding, fds: &[u32]) {
         words::count(watches.len(), "descriptor"),
         call.name
     ));
+    thread(case, cause, pid, detail, call);
+}
+
+/// It waits for new clients, as it should, and for nothing of the old ones.
+fn accepts(case: &Case<'_>, cause: &mut Cause, pid: u32, detail: &ThreadDetail, call: &Call) {
+    cause.says(format!(
+        "{} waits in {} for the next client: it has forgotten them, and nothing will remind it.",
+        super::waits::name(case, pid, detail),
+        call.name
+    ));
+    thread(case, cause, pid, detail, call);
+}
+
+/// The thread that shows it, as evidence and in the graph.
+fn thread(case: &Case<'_>, cause: &mut Cause, pid: u32, detail: &ThreadDetail, call: &Call) {
     cause.shown("thread", Value::Count(detail.thread.tid.into()));
     cause.shown("call", Value::Text(call.to_string()));
     if let Some(frames) = detail.stack.known().filter(|frames| !frames.is_empty()) {

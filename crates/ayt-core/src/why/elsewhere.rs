@@ -21,19 +21,18 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
     };
     let here = |socket: &Socket| case.subject.here.contains(&socket.ns);
     let listening: Vec<&Socket> = case.listeners().collect();
+    // The client's side: its connections are what was asked for, and they were made.
+    let client = |one: &&Socket| one.remote.port() == port && here(one);
+    if case.own().iter().any(client) {
+        return Vec::new();
+    }
     if !listening.is_empty() {
         if listening.iter().any(|one| here(one)) {
             return loopback_only(case, &listening).into_iter().collect();
         }
         return vec![other_namespace(case, port, &listening)];
     }
-    // The client's side: its connections are what was asked for.
-    let client = case.own().iter().any(|one| one.remote.port() == port);
-    let address = case.subject.address;
-    if client && address.is_none_or(|_| !case.own().is_empty()) {
-        return Vec::new();
-    }
-    if address.is_some() && !case.own().is_empty() {
+    if case.subject.address.is_some() && !case.own().is_empty() {
         return Vec::new();
     }
     vec![nothing(case, port)]
@@ -100,13 +99,17 @@ fn other_namespace(case: &Case<'_>, port: u16, listening: &[&Socket]) -> Cause {
         .first()
         .and_then(|one| case.facts.owners_of(one).first())
     {
-        cause.remedy(format!(
-            "reach it from there: `nsenter -t {} -n`; or publish the port of the container, or \
-             run the program in this namespace",
-            owner.pid
-        ));
+        from_there(&mut cause, owner.pid);
     }
     cause
+}
+
+/// What to do where it listens in another namespace.
+fn from_there(cause: &mut Cause, pid: u32) -> &mut Cause {
+    cause.remedy(format!(
+        "reach it from there: `nsenter -t {pid} -n`; or publish the port of the container, or \
+         run the program in this namespace"
+    ))
 }
 
 /// It listens, but not for other hosts. Meant so, mostly: a note.
@@ -150,10 +153,15 @@ fn nothing(case: &Case<'_>, port: u16) -> Cause {
             cause.graph.descriptor(case.facts, owner, other);
         }
         cause.graph.socket(other);
-        cause.remedy(format!(
-            "let the program listen on {} too, or on any address (0.0.0.0, [::])",
-            address.ip()
-        ));
+        match case.facts.owners_of(other).first() {
+            Some(owner) if !case.subject.here.contains(&other.ns) => {
+                from_there(&mut cause, owner.pid)
+            }
+            _ => cause.remedy(format!(
+                "let the program listen on {} too, or on any address (0.0.0.0, [::])",
+                address.ip()
+            )),
+        };
         return cause;
     }
     let left = case.own().len();

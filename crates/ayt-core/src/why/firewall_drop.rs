@@ -8,6 +8,7 @@ use super::waits::{Wait, threads, wait};
 use super::{Case, Rule, words};
 use crate::doctor::group::canonical;
 use crate::doctor::{Severity, Value};
+use crate::duration::Ms;
 use crate::facts::Socket;
 use crate::tcp_state::TcpState;
 
@@ -68,8 +69,9 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
             }
             answered(case, &mut cause, &sockets);
             cause.remedy(format!(
-                "look for the rule that drops it, here and at {}: `nft list ruleset`, security \
+                "look for the rule that drops it, here{} and at {}: `nft list ruleset`, security \
                  groups of the cloud; `ip route get {}` shows the way it takes",
+                inside(case, sockets.first()),
                 remote.ip(),
                 remote.ip()
             ));
@@ -90,6 +92,20 @@ fn times(count: u32) -> String {
 fn syns(socket: &Socket) -> u8 {
     let counted = socket.tcp.as_ref().map_or(0, |tcp| tcp.retransmits);
     counted.max(socket.timer.count)
+}
+
+/// Where "here" is, if not where ayt runs.
+fn inside(case: &Case<'_>, socket: Option<&&Socket>) -> String {
+    let ns = socket.and_then(|socket| case.facts.namespace(socket.ns));
+    let ns = ns.filter(|ns| ns.name != "host");
+    let owner = socket.and_then(|socket| case.facts.owners_of(socket).first());
+    match (ns, owner) {
+        (Some(_), Some(owner)) => {
+            format!(" (`nsenter -t {} -n nft list ruleset`)", owner.pid)
+        }
+        (Some(ns), None) => format!(" (in network namespace {})", ns.name),
+        (None, _) => String::new(),
+    }
 }
 
 /// Threads that sit in connect, and who waits for them.
@@ -122,19 +138,43 @@ fn behind(case: &Case<'_>, cause: &mut Cause, pid: u32, sockets: &[&Socket]) {
     }
 }
 
-/// Whether others reach the same host.
+/// Whether others reach the same host. What was heard before the first SYN shows
+/// nothing: the host may have gone meanwhile.
 fn answered(case: &Case<'_>, cause: &mut Cause, sockets: &[&Socket]) {
     let Some(first) = sockets.first() else { return };
     let ip = first.remote.ip().to_canonical();
-    let open = |one: &&Socket| {
+    let since_ms = sockets.iter().map(|one| at_least_ms(syns(one))).max();
+    let open = case.facts.sockets.iter().filter(|one| {
         one.state == TcpState::Established
             && one.remote.ip().to_canonical() == ip
             && one.ns == first.ns
+    });
+    let heard = open.filter_map(|one| Some((u64::from(one.tcp.as_ref()?.heard_ms()), one)));
+    let Some((heard_ms, other)) = heard.min_by_key(|&(ms, one)| (ms, one.cookie)) else {
+        return;
     };
-    if let Some(other) = case.facts.sockets.iter().find(open) {
+    let how = match case.facts.listener_of(other) {
+        Some(_) => "is connected here".to_owned(),
+        None => format!("is reached on port {}", other.remote.port()),
+    };
+    if Some(heard_ms) < since_ms {
         cause.says(format!(
-            "Port {} of the same host is reached: so it is there, and the port is filtered.",
-            other.remote.port()
+            "The same host {how}: so it is there, and the port is filtered."
+        ));
+    } else {
+        cause.says(format!(
+            "Another connection to that host is open, last heard {} ago.",
+            Ms(heard_ms)
+        ));
+        cause.remedy(format!(
+            "`ayt probe --peer {ip}` tells whether the host is there at all: then only the port \
+             is filtered"
         ));
     }
+}
+
+/// The first of so many SYNs sent again is at least so old: they are a second apart at
+/// first and twice as long each time, or less (tcp_syn_linear_timeouts, Linux 6.5).
+fn at_least_ms(retransmits: u8) -> u64 {
+    1000 * u64::from(retransmits)
 }

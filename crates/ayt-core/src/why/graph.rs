@@ -201,6 +201,23 @@ impl Graph {
         id
     }
 
+    /// A connection and what its peer answered, where it was asked; the connection's id.
+    pub(super) fn asked(&mut self, facts: &HostFacts, socket: &Socket) -> String {
+        let id = self.socket(socket);
+        if let Some(verdict) = facts.verdict_of(socket) {
+            let asks = facts.inside.asks.get(&socket.cookie);
+            let mut evidence = vec![text("verdict", verdict.name())];
+            evidence.extend(verdict.cause_name().map(|cause| text("cause", cause)));
+            evidence.extend(asks.map(|&asks| Evidence {
+                name: "asks",
+                value: Value::Count(asks.into()),
+            }));
+            let peer = format!("peer:{}", socket.remote);
+            self.edge(&id, Relation::Asked, &peer, evidence);
+        }
+        id
+    }
+
     /// A process with a descriptor that leads to a socket; the descriptor's id.
     pub(super) fn descriptor(
         &mut self,

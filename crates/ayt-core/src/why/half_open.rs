@@ -10,7 +10,7 @@ use super::waits::{Wait, peer_remedy, threads, wait};
 use super::{Case, Rule, words};
 use crate::cause::Cause as End;
 use crate::doctor::group::canonical;
-use crate::doctor::{Evidence, Severity, Value};
+use crate::doctor::{Severity, Value};
 use crate::duration::Ms;
 use crate::facts::Socket;
 use crate::verdict::Verdict;
@@ -46,7 +46,9 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
                 matches!(verdict, Some(Verdict::Dead(End::Unreachable)))
             });
             let router = match unreachable {
-                true => "; a router says that it cannot be reached",
+                true => {
+                    "; the network says that it cannot be reached (ICMP, or nobody answers ARP)"
+                }
                 false => "",
             };
             let mut cause = tell_group(case, &RULE, &group, |what, _| {
@@ -110,7 +112,19 @@ pub(super) fn tell_group(
         None => "a program that ayt may not see".to_owned(),
     };
     let count = group.sockets.len();
+    let queued = group.sockets.iter().all(|one| one.never_accepted());
     let (what, them) = match (group.to, count) {
+        (To::Client(port, client), 1) if queued => (
+            format!("The client {client} that waits to be accepted on :{port} is gone"),
+            "the connection",
+        ),
+        (To::Client(port, client), _) if queued => (
+            format!(
+                "The client {client}, of which {count} connections wait to be accepted on \
+                 :{port}, is gone"
+            ),
+            "them",
+        ),
         (To::Server(server), 1) => (
             format!("The peer of {who}'s connection to {server} is gone"),
             "it",
@@ -151,31 +165,26 @@ pub(super) fn tell_group(
         cause.explains.push(socket.cookie);
     }
     for &socket in group.sockets.iter().take(words::SHOWN) {
-        let id = cause.graph.socket(socket);
+        cause.graph.asked(case.facts, socket);
         for owner in case.facts.owners_of(socket) {
             cause.graph.descriptor(case.facts, owner, socket);
         }
-        if let Some(verdict) = case.facts.verdict_of(socket) {
-            let asks = case.facts.inside.asks.get(&socket.cookie);
-            let mut evidence = vec![text("verdict", verdict.name())];
-            evidence.extend(verdict.cause_name().map(|cause| text("cause", cause)));
-            evidence.extend(asks.map(|&asks| Evidence {
-                name: "asks",
-                value: Value::Count(asks.into()),
-            }));
-            let peer = format!("peer:{}", socket.remote);
-            cause.graph.edge(&id, Relation::Asked, &peer, evidence);
-        }
     }
-    if let (Some(pid), Some(socket)) = (group.pid, group.sockets.first())
+    if let Some(socket) = group.sockets.first()
         && rule.id == RULE.id
     {
         let filters = match group.to {
             To::Client(port, client) if count > 1 => {
-                words::filters_from(case.facts, pid, socket, port, client)
+                words::filters_from(case.facts, group.pid, socket, port, client)
             }
-            _ => words::filters(case.facts, Some(pid), socket),
+            _ => words::filters(case.facts, group.pid, socket),
         };
+        if queued {
+            cause.remedy(format!(
+                "`ayt reap {filters} --yes` ends it, before it is accepted and holds the program up"
+            ));
+            return cause;
+        }
         for remedy in peer_remedy(case, &filters, socket) {
             cause.remedy(remedy);
         }
@@ -227,6 +236,12 @@ fn pool(case: &Case<'_>, cause: &mut Cause, group: &Group<'_>) {
                  waits.",
             );
         }
+    } else if living == 0 {
+        cause.says(match others.len() {
+            1 => "The other one to the same server was not asked.".to_owned(),
+            n => format!("The {n} others to the same server were not asked."),
+        });
+        cause.counted("alive", 0);
     } else {
         cause.says(format!(
             "Of the others to the same server {living} answered{}: the pool hands out dead ones \

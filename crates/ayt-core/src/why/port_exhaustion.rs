@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::graph::{Kind, Relation};
 use super::told::{Cause, from_doctor};
 use super::{Case, Rule, words};
-use crate::doctor::Finding;
+use crate::doctor::{Finding, Value};
 use crate::tcp_state::TcpState;
 
 /// The rule.
@@ -38,11 +38,62 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
     found
         .into_iter()
         .map(|(mut cause, finding)| {
-            cause.links[0].says.insert_str(0, "The ports run out: ");
+            let says = &mut cause.links[0].says;
+            says.insert_str(0, "The ports run out: ");
+            if counted(&finding, "ports_used") >= counted(&finding, "ports") {
+                *says = says.replace("is about to fail", "fails (EADDRNOTAVAIL)");
+            }
             holders(case, &mut cause, &finding);
+            if counted(&finding, "time_wait").saturating_mul(2) < counted(&finding, "ports_used") {
+                held(case, &mut cause, &finding);
+            }
             cause
         })
         .collect()
+}
+
+/// A number of the doctor's.
+fn counted(finding: &Finding, name: &str) -> u64 {
+    let found = finding.evidence.iter().find(|one| one.name == name);
+    found.map_or(0, |one| match one.value {
+        Value::Count(count) => count,
+        _ => 0,
+    })
+}
+
+/// The first port that is usually free for connect() where no service was given it.
+const LOWEST: u16 = 15_000;
+
+/// What helps where open connections hold the ports: taking over TIME_WAIT does not.
+fn held(case: &Case<'_>, cause: &mut Cause, finding: &Finding) {
+    let Some(first) = finding.connections.first() else {
+        return;
+    };
+    cause.remedy.clear();
+    cause.remedy(format!(
+        "the program must close what it does not need, and bound and reuse its connections to {} \
+         (a pool); a restart frees the ports",
+        first.remote
+    ));
+    let ns = case.facts.namespace(first.ns);
+    let range = ns.and_then(|ns| Some((ns, ns.sysctls.port_range()?)));
+    let Some((ns, (_, to))) = range.filter(|(_, (from, _))| *from > LOWEST) else {
+        cause.remedy("until then: more local addresses, or more addresses of the server");
+        return;
+    };
+    let sockets = finding.connections.iter();
+    let mut owners = sockets
+        .filter_map(|one| case.socket(one.cookie))
+        .flat_map(|socket| case.facts.owners_of(socket));
+    let enter = match owners.next() {
+        Some(owner) if ns.name != "host" => format!("nsenter -t {} -n ", owner.pid),
+        _ => String::new(),
+    };
+    cause.remedy(format!(
+        "until then `{enter}sysctl -w net.ipv4.ip_local_port_range=\"{LOWEST} {}\"` gives it \
+         more ports at once (keep out what services listen on: net.ipv4.ip_local_reserved_ports)",
+        to.max(60_999)
+    ));
 }
 
 /// Which programs hold the ports.

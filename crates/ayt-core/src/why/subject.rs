@@ -2,6 +2,7 @@
 
 mod parse;
 mod program;
+mod queue;
 
 use std::net::SocketAddr;
 
@@ -207,7 +208,7 @@ impl Look<'_> {
             if subject.listeners.is_empty() {
                 subject.pids = self.holders(&used);
                 subject.connections = used;
-                return subject;
+                return self.with_queues(subject);
             }
         } else {
             subject.listeners = here;
@@ -393,7 +394,7 @@ impl Look<'_> {
                 hint: self.hint(),
             });
         }
-        Ok(subject)
+        Ok(self.with_queues(subject))
     }
 
     /// An address of this host, as far as its sockets show: loopback, or one that
@@ -447,7 +448,7 @@ impl Look<'_> {
                 } else {
                     subject.connections = found;
                 }
-                Ok(subject)
+                Ok(self.with_queues(subject))
             }
             many => Err(Unresolved::Ambiguous {
                 asked: asked.to_owned(),

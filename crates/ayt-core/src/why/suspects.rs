@@ -14,7 +14,8 @@ pub const MOST_ASKED: usize = 64;
 /// Connections, as indexes of the facts' sockets, whose peers' answer matters:
 /// those that threads of the subject sit on; the one that is asked about; and, of
 /// all others of its processes, those that have been silent for `idle_after`, the
-/// longest silent first, unless keepalive of their own watches them.
+/// longest silent first, unless keepalive of their own watches them. Who waits to be
+/// accepted is one of those.
 ///
 /// Nobody is asked on this very host: a peer here cannot vanish unnoticed.
 #[must_use]
@@ -57,13 +58,11 @@ pub fn suspects(case: &Case<'_>) -> Vec<usize> {
         .collect()
 }
 
-/// Asking its peer is possible and tells something.
+/// Asking its peer is possible and tells something. No descriptor is needed: who waits
+/// in an accept queue may be gone as well, and hold up the program next.
 pub(super) fn can_ask(case: &Case<'_>, socket: &Socket) -> bool {
     // An ask about what the peer has closed would only draw a RST.
-    socket.state == TcpState::Established
-        && socket.inode != 0
-        && !case.facts.peer_is_local(socket)
-        && !case.facts.owners_of(socket).is_empty()
+    socket.state == TcpState::Established && !case.facts.peer_is_local(socket)
 }
 
 /// Nothing came for long, and nothing of its own would notice the peer's death

@@ -17,15 +17,21 @@ pub(super) fn program(facts: &HostFacts, pid: u32) -> String {
     }
 }
 
-/// "nginx (pids 812, 813 and 814)".
+/// "nginx (pids 812, 813 and 814)", "nginx (pid 812) and curl (pid 900)".
 pub(super) fn programs(facts: &HostFacts, pids: &[u32]) -> String {
     match pids {
         [] => "a program that ayt may not see".to_owned(),
         [pid] => program(facts, *pid),
-        [first, ..] => {
-            let command = facts.processes.get(first);
-            let command = command.map_or("a program", |process| process.command.as_str());
-            format!("{command} (pids {})", list(pids))
+        [first, rest @ ..] => {
+            let command = |pid| {
+                let process = facts.processes.get(pid);
+                process.map_or("a program", |process| process.command.as_str())
+            };
+            if rest.iter().any(|pid| command(pid) != command(first)) {
+                let all: Vec<String> = pids.iter().map(|&pid| program(facts, pid)).collect();
+                return list(&all);
+            }
+            format!("{} (pids {})", command(first), list(pids))
         }
     }
 }
@@ -86,12 +92,12 @@ pub(super) fn ranges(mut numbers: Vec<u32>) -> String {
 /// ayt's filters that select all connections of a process from one client.
 pub(super) fn filters_from(
     facts: &HostFacts,
-    pid: u32,
+    pid: Option<u32>,
     socket: &Socket,
     port: u16,
     client: IpAddr,
 ) -> String {
-    let process = place(facts, Some(pid), socket);
+    let process = place(facts, pid, socket);
     format!("{process}--local :{port} --peer {client}")
 }
 
@@ -99,6 +105,13 @@ pub(super) fn filters_from(
 pub(super) fn filters(facts: &HostFacts, pid: Option<u32>, socket: &Socket) -> String {
     let process = place(facts, pid, socket);
     format!("{process}--peer {}", canonical(socket.remote))
+}
+
+/// ayt's filters that select all connections of this one's port, also those that no
+/// process holds.
+pub(super) fn filters_to(facts: &HostFacts, socket: &Socket) -> String {
+    let place = place(facts, None, socket);
+    format!("{place}--local :{}", socket.local.port())
 }
 
 /// Filters for a connection's namespace and process.
@@ -129,6 +142,21 @@ mod tests {
         let many: Vec<u32> = (0..30).collect();
         assert_eq!(list(&many), "0, 1, 2, 3, 4, 5, 6, 7 and 22 more");
         assert_eq!(list::<u32>(&[]), "none");
+    }
+
+    #[test]
+    fn programs_of_one_command_are_named_once() {
+        use crate::facts::sample::{Sample, process};
+        let mut sample = Sample::new();
+        for (pid, command) in [(8, "nginx"), (9, "nginx"), (10, "curl")] {
+            sample.0.processes.insert(pid, process(pid, command));
+        }
+        let facts = sample.facts();
+        assert_eq!(programs(&facts, &[8, 9]), "nginx (pids 8 and 9)");
+        assert_eq!(
+            programs(&facts, &[8, 10]),
+            "nginx (pid 8) and curl (pid 10)"
+        );
     }
 
     #[test]

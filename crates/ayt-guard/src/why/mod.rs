@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ayt_core::doctor::Limits;
+use ayt_core::fact::{Partial, Why};
 use ayt_core::facts::{HostFacts, HostParts, NsId};
 use ayt_core::filter::Filter;
 use ayt_core::verdict::Verdict;
@@ -54,6 +55,8 @@ pub struct Answer {
     pub explanation: Explanation,
     /// Peers that were asked; `None` where none was to be.
     pub asked: Option<usize>,
+    /// Peers that were to be asked, and could not be.
+    pub refused: usize,
     /// The asking was stopped before its end.
     pub interrupted: bool,
     /// Sockets on which this run undid what a killed one had left.
@@ -94,6 +97,7 @@ pub fn why(
         facts,
         subject,
         asked: None,
+        refused: 0,
         interrupted: stop.load(Ordering::Relaxed),
         undone: 0,
     };
@@ -106,6 +110,8 @@ pub fn why(
             let report = probe(&answer.facts, &targets, how, stop, on_progress);
             notes = left_behind(&report);
             answer.asked = Some(report.answers.iter().filter(|one| one.asks > 0).count());
+            let refused = |one: &&crate::probe::Answer| matches!(&one.verdict, Verdict::Unknown(why) if *why != Why::Vanished);
+            answer.refused = report.answers.iter().filter(refused).count();
             answer.interrupted |= report.interrupted;
             answer.undone = report.undone;
             answer.facts = with_verdicts(answer.facts, report);
@@ -209,10 +215,41 @@ pub(super) fn add_process(parts: &mut HostParts, pid: u32) {
     }
 }
 
+/// What the probe could not see. Where nobody could be asked only why: what more it
+/// would not have seen is of no use then.
+fn gaps(report: &Report) -> Vec<Partial> {
+    let answers = report.answers.iter();
+    let refused: Option<Vec<&Why>> = answers
+        .map(|one| match &one.verdict {
+            Verdict::Unknown(why) if *why != Why::Vanished => Some(why),
+            _ => None,
+        })
+        .collect();
+    let Some(refused) = refused.filter(|refused| !refused.is_empty()) else {
+        return report.partial.clone();
+    };
+    let no_right = |why: &&&Why| matches!(why, Why::NoRight { .. } | Why::OwnerHidden);
+    let (why, remedy) = match refused.iter().find(no_right) {
+        Some(_) => (
+            "no descriptor of theirs may be used, nor a raw socket be opened".to_owned(),
+            "run as root, or grant CAP_NET_RAW",
+        ),
+        None => (refused[0].to_string(), "`ayt probe` shows which"),
+    };
+    vec![Partial {
+        what: match refused.len() {
+            1 => "whether 1 peer is there".to_owned(),
+            n => format!("whether {n} peers are there"),
+        },
+        why,
+        remedy: remedy.to_owned(),
+    }]
+}
+
 /// Puts what the probe said into the facts.
 fn with_verdicts(facts: HostFacts, report: Report) -> HostFacts {
     let mut parts = facts.into_parts();
-    parts.partial.extend(report.partial);
+    parts.partial.extend(gaps(&report));
     for answer in report.answers {
         parts.inside.asks.insert(answer.cookie, answer.asks);
         // What has ended by itself meanwhile is no suspect any more, and what may

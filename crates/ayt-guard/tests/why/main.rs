@@ -8,8 +8,10 @@
 
 mod accept;
 mod addresses;
+mod firewall;
 mod limits;
 mod peers;
+mod queued;
 mod queues;
 mod slow;
 mod support;

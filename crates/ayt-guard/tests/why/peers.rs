@@ -181,7 +181,8 @@ fn a_syn_that_nothing_answers_and_who_sits_behind_it() -> Done {
             ),
             "its SYN was sent",
             &format!("Behind it sits thread {pid} in connect"),
-            "Port 5432 of the same host is reached",
+            // It was, before the cable was cut.
+            "Another connection to that host is open, last heard ",
         ],
     );
     linked(&answer, "thread:", "blocked_in", "descriptor:");

@@ -66,7 +66,9 @@ fn one_thing_is_found() {
             0,
             1,
         ),
-        ("1a2b", "10.0.0.1:7000 ↔ 10.0.3.9:4000", vec![], 0, 1),
+        // Who waits to be accepted stands for the queue.
+        ("1a2b", "10.0.0.1:7000 ↔ 10.0.3.9:4000", vec![812], 1, 1),
+        ("10.0.3.9:4000", "10.0.3.9:4000", vec![812], 1, 1),
         (":9999", ":9999", vec![], 0, 0),
     ] {
         let subject = found(wanted).unwrap_or_else(|error| panic!("{wanted}: {error}"));
@@ -75,6 +77,46 @@ fn one_thing_is_found() {
         assert_eq!(subject.listeners.len(), listeners, "{wanted}");
         assert_eq!(subject.connections.len(), connections, "{wanted}");
     }
+}
+
+/// The client lies in another namespace of this host; of two connections of its one
+/// is accepted.
+#[test]
+fn a_client_on_this_host_stands_for_the_queue_it_waits_in() {
+    let mut sample = sample();
+    for (cookie, port) in [(50, "4000"), (51, "4001")] {
+        let mut client = socket(
+            cookie,
+            TcpState::Established,
+            &format!("10.0.3.9:{port}"),
+            "10.0.0.1:7000",
+        );
+        client.ns = NsId(1);
+        sample = sample.owned(client, 820, "curl", cookie);
+    }
+    let facts = sample.facts();
+    let scope = Scope {
+        here: vec![NsId(1)],
+        only: false,
+    };
+    let exists = |pid| facts.processes.contains_key(&pid);
+    let found = |wanted: &str| {
+        let wanted = wanted.parse().expect("a subject");
+        resolve(&facts, &wanted, &scope, &exists).expect("it is there")
+    };
+    for wanted in [
+        ":7000",
+        "10.0.0.1:7000",
+        "10.0.3.9:4000,10.0.0.1:7000",
+        "cookie:32",
+    ] {
+        let subject = found(wanted);
+        assert_eq!(subject.pids, [812, 820], "{wanted}");
+        assert_eq!(subject.listeners.len(), 1, "{wanted}");
+    }
+    let accepted = found("10.0.3.9:4001,10.0.0.1:7000");
+    assert_eq!(accepted.pids, [820]);
+    assert!(accepted.listeners.is_empty());
 }
 
 #[test]

@@ -331,6 +331,13 @@ fn who_is_asked_and_who_is_not() {
     let watched =
         pool().with_keepalive(1, Fact::Known(crate::facts::sample::keepalive(7200, 75, 9)));
     assert_eq!(asked(watched, "pid:812"), [] as [u64; 0]);
+    // No descriptor is needed: who waits to be accepted, or is held by a process that
+    // may not be read. Who has just come is left.
+    let queue = || {
+        with_quiet(waiting(3), &[2_200, 2_100, 100]).unowned(connection(9, "10.9.0.1:22", 60_000))
+    };
+    assert_eq!(asked(queue(), ":7000"), [200, 201]);
+    assert_eq!(asked(queue(), "cookie:9"), [9]);
     // What the peer has closed is not asked, and there is a bound.
     let mut closed = pool();
     closed.0.sockets[0].state = TcpState::CloseWait;
@@ -344,6 +351,44 @@ fn who_is_asked_and_who_is_not() {
         )
     });
     assert_eq!(asked(many, "pid:812").len(), MOST_ASKED);
+}
+
+/// The sockets that wait, heard of so long ago, ms.
+fn with_quiet(mut sample: Sample, quiet: &[u32]) -> Sample {
+    for (socket, &ms) in sample.0.sockets.iter_mut().skip(1).zip(quiet) {
+        set_quiet(socket, ms);
+    }
+    sample
+}
+
+#[test]
+fn who_waits_and_is_gone_itself() {
+    let stuck = || stuck_in(vec![reads(812, 6)]).dead(6, End::Unanswered);
+    says!(
+        "some_who_wait_are_gone",
+        stuck()
+            .dead(200, End::Unanswered)
+            .dead(202, End::Unanswered),
+        ":7000"
+    );
+    let all = (200..203).fold(stuck(), |stuck, at| stuck.dead(at, End::Unanswered));
+    let told = about(all, ":7000");
+    assert!(
+        told.sentence.contains("All of them are gone themselves"),
+        "{}",
+        told.sentence
+    );
+    assert_eq!(told.causes.len(), 1, "{}", told.sentence);
+    let rtt = Some(Duration::from_millis(1));
+    let alive = (200..203).fold(stuck(), |stuck, at| {
+        stuck.verdict(at, Verdict::Alive { rtt })
+    });
+    let told = about(alive, ":7000");
+    assert!(!told.sentence.contains("gone"), "{}", told.sentence);
+    // Of a queue that moves they are told as half-open.
+    let mut moves = waiting(3).dead(200, End::Unanswered);
+    moves.0.second_look = None;
+    says!("who_waits_in_a_queue_that_moves_is_gone", moves, ":7000");
 }
 
 #[test]

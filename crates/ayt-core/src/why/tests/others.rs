@@ -29,6 +29,8 @@ fn half_open_behind_a_pool_in_whole_and_in_part() {
         .verdict(2, Verdict::Alive { rtt })
         .verdict(3, Verdict::Alive { rtt });
     says!("pool_in_part", part, "web");
+    let unasked = pool(4).dead(1, End::Unanswered);
+    says!("pool_of_which_the_others_were_not_asked", unasked, "web");
     let one = pool(2).dead(2, End::Unreachable);
     says!("one_unreachable", one, "10.0.3.1:41002,10.9.0.1:5432");
     let alive = pool(1).verdict(1, Verdict::Alive { rtt });
@@ -82,12 +84,17 @@ fn syn(cookie: u32, retransmits: u8) -> Socket {
 #[test]
 fn a_syn_that_nothing_answers() {
     let connects = thread(812, "connect", Some(9), WaitsOn::Descriptor(None));
-    let sample = pool(1).owned(syn(50, 3), 812, "web", 9);
-    says!(
-        "firewall_drop",
-        sample.threads(812, vec![connects]),
-        "pid:812"
-    );
+    let mut sample = pool(1).owned(syn(50, 3), 812, "web", 9);
+    sample = sample.threads(812, vec![connects]);
+    set_quiet(&mut sample.0.sockets[0], 2_900);
+    says!("firewall_drop", sample, "pid:812");
+    // Heard before the first SYN: the host itself may be gone.
+    let mut before = pool(1).owned(syn(50, 3), 812, "web", 9);
+    set_quiet(&mut before.0.sockets[0], 3_000);
+    says!("firewall_or_host_gone", before, "pid:812");
+    let nobody = pool(1).owned(syn(50, 3), 812, "web", 9);
+    let from = |sample: Sample| about(sample, "pid:812").sentence;
+    assert!(!from(nobody).contains("filtered"));
     // One loss is nothing.
     assert_well(Sample::new().owned(syn(50, 1), 812, "web", 9), "pid:812");
 }
@@ -168,6 +175,16 @@ fn a_leak_that_is_forgotten_watched_or_read() {
         leak(4_000).threads(812, vec![reads(812, 6)]),
         "pid:812"
     );
+    let accepts = thread(812, "accept4", Some(3), WaitsOn::Descriptor(None));
+    let listener = || socket(LISTENER, TcpState::Listen, "0.0.0.0:80", "0.0.0.0:0");
+    let accepting = || {
+        let leak = leak(4_000).owned(listener(), 812, "web", 3);
+        leak.threads(812, vec![accepts.clone()])
+    };
+    says!("leak_behind_an_accept", accepting(), "pid:812");
+    // The same by the peer, though it is no listener that is asked about then.
+    let by_peer = about(accepting(), "10.0.3.9").sentence;
+    assert_eq!(by_peer, about(accepting(), "pid:812").sentence);
     says!("leak_threads_unknown", leak(4_000), "pid:812");
     assert_well(leak(100), "pid:812");
 }
@@ -195,6 +212,15 @@ fn ports_that_run_out() {
         waits.owned(held, 812, "web", 5)
     };
     says!("ports_run_out", used(99), "10.9.0.1:5432");
+    let held = (1..=100).fold(
+        Sample::new().sysctl("ipv4/ip_local_port_range", "40000\t40099"),
+        |sample, at| {
+            let local = format!("10.0.3.1:{}", 39_999 + at);
+            let one = socket(at, TcpState::Established, &local, "10.9.0.1:5432");
+            sample.owned(one, 812, "web", 5 + at)
+        },
+    );
+    says!("ports_held_by_a_program", held, "pid:812");
     let by_pid = about(used(99), "pid:812");
     assert_eq!(by_pid.causes[0].id, "port-exhaustion");
     assert_well(used(30), "10.9.0.1:5432");
@@ -320,6 +346,8 @@ fn a_listener_elsewhere_or_nowhere() {
     };
     let there = other(Sample::new().owned(listener("0.0.0.0:7000", 1), 812, "python3", 3));
     says!("in_another_namespace", there, ":7000");
+    let there = other(Sample::new().owned(listener("10.0.9.1:7000", 1), 812, "python3", 3));
+    says!("in_another_namespace_by_address", there, "127.0.0.1:7000");
     let here = |local| Sample::new().owned(listener(local, 0), 812, "python3", 3);
     says!(
         "on_another_address",

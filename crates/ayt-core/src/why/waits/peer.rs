@@ -25,7 +25,10 @@ pub(in crate::why) fn peer_clause(case: &Case<'_>, socket: &Socket) -> String {
             "whose peer answered the ask with RST: it has rebooted or forgotten it".to_owned()
         }
         Some(Verdict::Dead(Cause::Unreachable)) => {
-            format!("which {asked} and is silent, and a router says it cannot be reached")
+            format!(
+                "which {asked} and is silent, and the network says that it cannot be \
+                 reached (ICMP, or nobody answers ARP)"
+            )
         }
         Some(Verdict::Dead(cause)) => format!("which is dead: {}", cause.sentence()),
         Some(Verdict::Alive { rtt }) => {
@@ -105,8 +108,8 @@ pub(in crate::why) fn peer_remedy(case: &Case<'_>, filters: &str, socket: &Socke
         ],
         Some(Verdict::Dead(_)) => vec![
             format!(
-                "`ayt reap {filters} --yes` ends what is dead: who sits there goes on; before \
-                 that, {} shows where its path ends",
+                "`ayt reap {filters} --yes` ends what is dead: who sits there goes on, with \
+                 ECONNABORTED; before that, {} shows where its path ends",
                 trace(socket)
             ),
             prevent,
