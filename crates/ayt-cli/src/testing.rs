@@ -330,6 +330,7 @@ pub(crate) fn whys() -> Vec<ayt_guard::why::Answer> {
             asked: dead.then_some(1),
             interrupted: false,
             undone: 0,
+            refused: 0,
         }
     };
     vec![answer(true, "pid:812"), answer(false, "pid:2044")]
