@@ -99,6 +99,7 @@ fn every_command_that_a_rule_can_tell_parses() {
             ("{local}", "10.0.0.1:80"),
             ("{remote}", "10.0.0.7:51144"),
             ("{peer}", "10.0.0.7"),
+            ("{ip}", "10.0.0.7"),
             ("{over}", "1m"),
             ("{idle_s}", "60"),
             ("{interval_s}", "5"),
