@@ -11,8 +11,8 @@ pub(super) const HELP: &str = "\
 Looks at the host and says what is wrong: the verdict, the numbers behind it, \
 who it is, and what to do, with the command to paste. It changes nothing.
 
-With --probe, suspects become certainties: the peers are asked (see `ayt probe`). \
-Where connections wait to be accepted, a second look is taken a second later.";
+With --probe, suspects become certainties: the peers are asked (see `ayt probe`), \
+also those of ESTABLISHED connections that no program has accepted yet. Where connections wait to be accepted, a second look is taken a second later.";
 
 const EXAMPLES: &str = "\
 Examples:

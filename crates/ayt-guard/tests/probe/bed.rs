@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Once;
 use std::sync::atomic::AtomicBool;
 
+use ayt_core::cause::Cause;
 use ayt_core::facts::HostFacts;
 use ayt_core::filter::Filter;
 use ayt_core::verdict::Verdict;
@@ -151,6 +152,11 @@ pub(crate) fn is_alive(answer: &Answer) -> bool {
     matches!(answer.verdict, Verdict::Alive { .. })
 }
 
+#[track_caller]
+pub(crate) fn is_dead(answer: &Answer, cause: Cause) {
+    assert_eq!(answer.verdict, Verdict::Dead(cause), "{answer:?}");
+}
+
 /// Two hosts joined by a wire: `near` is where ayt asks, at side A.
 pub(crate) struct Bed {
     pub(crate) near: Host,
@@ -182,7 +188,19 @@ impl Bed {
 
     /// One over IPv6.
     pub(crate) fn pair6(&self) -> Pair {
-        pairs(&self.near, &self.far, self.wire.v6(Side::A), 1).remove(0)
+        self.pair_of(true)
+    }
+
+    pub(crate) fn pair_of(&self, six: bool) -> Pair {
+        pairs(&self.near, &self.far, self.near_address(six), 1).remove(0)
+    }
+
+    pub(crate) fn near_address(&self, six: bool) -> IpAddr {
+        if six {
+            self.wire.v6(Side::A)
+        } else {
+            self.wire.v4(Side::A)
+        }
     }
 
     /// What this side has put on the wire since.

@@ -4,11 +4,10 @@
 use std::net::TcpStream;
 
 use ayt_core::cause::Cause;
-use ayt_core::verdict::Verdict;
 use ayt_guard::probe::{Engine, Numbers};
 use ayt_testbed::{Direction, Need, Unreachable};
 
-use crate::bed::{Bed, Pair, is_alive, with};
+use crate::bed::{Bed, Pair, is_alive, is_dead, with};
 use crate::raw::raw;
 use crate::socket::{EXTENSIONS, needs_extensions, wait_quiet, wear_extensions};
 
@@ -73,11 +72,7 @@ fn a_router_that_quotes_extension_headers_is_heard_by_every_engine() {
             ..raw()
         };
         let answer = bed.near.ask_one(&how);
-        assert_eq!(
-            answer.verdict,
-            Verdict::Dead(Cause::Unreachable),
-            "{answer:?}"
-        );
+        is_dead(&answer, Cause::Unreachable);
         bed.wire.heal();
         pair.carries_data();
     }

@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use ayt_core::cause::Cause;
-use ayt_core::verdict::Verdict;
 use ayt_guard::probe::{Engine, Probe};
 use ayt_testbed::Need;
 
-use crate::bed::{Bed, ask, with};
+use crate::bed::{Bed, ask, is_dead, with};
 use crate::socket;
 
 /// The time left for the answer to the last ask, and room for a late wire.
@@ -31,7 +30,7 @@ fn is_found(how: &Probe, least: Duration) {
     let report = ask(&facts, how);
     let took = start.elapsed();
     let answer = &report.answers[0];
-    assert_eq!(answer.verdict, Verdict::Dead(Cause::Unanswered));
+    is_dead(answer, Cause::Unanswered);
     assert_eq!(answer.asks, 3);
     assert!(took >= least, "{took:?}");
     assert!(took < least + Duration::from_secs(3), "{took:?}");

@@ -22,6 +22,7 @@ mod ghost;
 mod hurt;
 mod killed;
 mod many;
+mod nft;
 mod outage;
 mod owners;
 mod pinned;

@@ -10,7 +10,7 @@ use ayt_core::verdict::Verdict;
 use ayt_guard::probe::{Engine, Numbers, Probe};
 use ayt_testbed::{Direction, Need, Side, Unreachable, eventually};
 
-use crate::bed::{Bed, Host, Pair, is_alive, with};
+use crate::bed::{Bed, Host, Pair, is_alive, is_dead, with};
 use crate::socket::{self, LONG};
 
 /// Silence that is death, as short as it may be.
@@ -159,7 +159,7 @@ fn a_ghost_is_dead_after_three_asks_and_lives_on_when_the_wire_heals() {
     }
     for six in [false, true] {
         let bed = Bed::new();
-        let mut pair = if six { bed.pair6() } else { bed.pair() };
+        let mut pair = bed.pair_of(six);
         pair.carries_data();
         socket::wait_quiet(&pair.near, 50);
         let before = pair.near_options();
@@ -167,11 +167,7 @@ fn a_ghost_is_dead_after_three_asks_and_lives_on_when_the_wire_heals() {
         let (mark, start) = (bed.wire.mark(), Instant::now());
         let answer = bed.near.ask_one(&raw());
         assert!(start.elapsed() >= SHORT);
-        assert_eq!(
-            answer.verdict,
-            Verdict::Dead(Cause::Unanswered),
-            "{answer:?}"
-        );
+        is_dead(&answer, Cause::Unanswered);
         assert_eq!(answer.asks, 3);
         assert_eq!(answer.numbers, Some(Numbers::Learnt));
         // Beside the acknowledgements from which the numbers are learnt, of which
@@ -201,7 +197,7 @@ fn the_default_patience_is_five_seconds() {
     bed.wire.cut();
     let start = Instant::now();
     let answer = bed.near.ask_one(&with(Engine::Raw));
-    assert_eq!(answer.verdict, Verdict::Dead(Cause::Unanswered));
+    is_dead(&answer, Cause::Unanswered);
     assert!(start.elapsed() >= Duration::from_secs(5));
 }
 
@@ -230,15 +226,11 @@ fn a_rebooted_peer_is_dead_and_the_owner_has_his_error() {
     }
     for six in [false, true] {
         let bed = Bed::new();
-        let mut pair = if six { bed.pair6() } else { bed.pair() };
+        let mut pair = bed.pair_of(six);
         pair.carries_data();
         let _fresh = bed.wire.reboot(Side::B).expect("a reboot");
         let answer = bed.near.ask_one(&raw());
-        assert_eq!(
-            answer.verdict,
-            Verdict::Dead(Cause::PeerReset),
-            "{answer:?}"
-        );
+        is_dead(&answer, Cause::PeerReset);
         pair.near.set_read_timeout(Some(LONG)).expect("a timeout");
         let error = pair.near.read(&mut [0]).expect_err("no clean end");
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
@@ -252,16 +244,12 @@ fn a_routers_word_is_a_suspicion_and_with_silence_death() {
     }
     for six in [false, true] {
         let bed = Bed::new();
-        let mut pair = if six { bed.pair6() } else { bed.pair() };
+        let mut pair = bed.pair_of(six);
         pair.carries_data();
         bed.wire
             .icmp_unreachable(Direction::AtoB, Unreachable::Host);
         let answer = bed.near.ask_one(&raw());
-        assert_eq!(
-            answer.verdict,
-            Verdict::Dead(Cause::Unreachable),
-            "{answer:?}"
-        );
+        is_dead(&answer, Cause::Unreachable);
         bed.wire.heal();
         pair.carries_data();
     }
@@ -283,11 +271,7 @@ fn without_a_route_it_is_unreachable() {
         .ip(&format!("route add unreachable {to}/32"))
         .expect("a route");
     let answer = bed.near.ask_one(&raw());
-    assert_eq!(
-        answer.verdict,
-        Verdict::Dead(Cause::Unreachable),
-        "{answer:?}"
-    );
+    is_dead(&answer, Cause::Unreachable);
 }
 
 #[test]

@@ -12,7 +12,8 @@ use ayt_sys::{Netns, RawSockets};
 use ayt_testbed::{Side, eventually};
 
 use crate::bed::Pair;
-use crate::routed::{NO_INVALID, Routed, needed, rules};
+use crate::nft::{NO_INVALID, needed, rules};
+use crate::routed::Routed;
 use crate::socket::{LONG, wait_quiet};
 
 /// One connection being asked hop by hop.

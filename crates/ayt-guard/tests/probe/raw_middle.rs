@@ -11,9 +11,10 @@ use ayt_core::fact::Why;
 use ayt_core::verdict::{Suspicion, Verdict};
 use ayt_guard::probe::{Answer, Numbers};
 
-use crate::bed::{Pair, is_alive};
+use crate::bed::{Pair, is_alive, is_dead};
+use crate::nft::{DEAF, NO_INVALID, SILENCE, needed, rules};
 use crate::raw::raw;
-use crate::routed::{DEAF, NO_INVALID, Routed, SILENCE, needed, rules};
+use crate::routed::Routed;
 use crate::socket::wait_quiet;
 
 /// Made after the rules, so that they track it from its first segment; idle for
@@ -128,11 +129,7 @@ fn a_ghost_behind_a_strict_firewall_and_a_nat_is_dead() {
     let mut pair = made(&routed, true, false);
     rules(&routed.router, SILENCE);
     let answer = routed.near.ask_one(&raw());
-    assert_eq!(
-        answer.verdict,
-        Verdict::Dead(Cause::Unanswered),
-        "{answer:?}"
-    );
+    is_dead(&answer, Cause::Unanswered);
     assert_eq!(answer.numbers, Some(Numbers::Learnt));
     rules(&routed.router, "delete table inet silence");
     pair.carries_data();
@@ -157,11 +154,7 @@ fn a_connection_that_a_strict_nat_has_forgotten_is_dead() {
     // The entry lasts a second from the last segment, and a little.
     wait_quiet(&pair.near, 3_000);
     let answer = routed.near.ask_one(&raw());
-    assert_eq!(
-        answer.verdict,
-        Verdict::Dead(Cause::Unanswered),
-        "{answer:?}"
-    );
+    is_dead(&answer, Cause::Unanswered);
 }
 
 /// Where nothing can be learnt a guess is made, and on a plain path answered.

@@ -15,7 +15,7 @@ use ayt_guard::probe::{Answer, Engine, Numbers, Probe};
 use ayt_testbed::{Need, Side, eventually};
 use rustix::net::{AddressFamily, Protocol, SocketType, ipproto};
 
-use crate::bed::{Bed, Pair, is_alive, with};
+use crate::bed::{Bed, Pair, is_alive, is_dead, with};
 use crate::raw::raw;
 use crate::socket::{self, LONG, carries};
 
@@ -53,8 +53,8 @@ fn wait_for(bed: &Bed, state: TcpState, descriptor: bool) {
 }
 
 /// A listener with one connection that nobody has accepted.
-fn queued(bed: &Bed, side: std::net::IpAddr) -> (TcpListener, TcpStream) {
-    let listener = bed.near.listen(side);
+fn queued(bed: &Bed, six: bool) -> (TcpListener, TcpStream) {
+    let listener = bed.near.listen(bed.near_address(six));
     let far = bed.far.connect(listener.local_addr().expect("its address"));
     wait_for(bed, TcpState::Established, false);
     (listener, far)
@@ -67,12 +67,7 @@ fn a_connection_in_the_accept_queue_is_alive_and_is_accepted_later() {
     }
     for six in [false, true] {
         let bed = Bed::new();
-        let side = if six {
-            bed.wire.v6(Side::A)
-        } else {
-            bed.wire.v4(Side::A)
-        };
-        let (listener, far) = queued(&bed, side);
+        let (listener, far) = queued(&bed, six);
         let answer = bed.near.ask_only(&auto());
         is_reached(&answer);
         let reasons = &answer.choice.passed_over;
@@ -88,14 +83,10 @@ fn a_ghost_in_the_accept_queue_is_dead() {
         return;
     }
     let bed = Bed::new();
-    let (_listener, _far) = queued(&bed, bed.wire.v4(Side::A));
+    let (_listener, _far) = queued(&bed, false);
     bed.wire.cut();
     let answer = bed.near.ask_only(&auto());
-    assert_eq!(
-        answer.verdict,
-        Verdict::Dead(Cause::Unanswered),
-        "{answer:?}"
-    );
+    is_dead(&answer, Cause::Unanswered);
 }
 
 #[test]
@@ -104,14 +95,10 @@ fn a_forgotten_connection_in_the_accept_queue_is_reset() {
         return;
     }
     let bed = Bed::new();
-    let (_listener, _far) = queued(&bed, bed.wire.v4(Side::A));
+    let (_listener, _far) = queued(&bed, false);
     let _fresh = bed.wire.reboot(Side::B).expect("a reboot");
     let answer = bed.near.ask_only(&auto());
-    assert_eq!(
-        answer.verdict,
-        Verdict::Dead(Cause::PeerReset),
-        "{answer:?}"
-    );
+    is_dead(&answer, Cause::PeerReset);
 }
 
 /// Where FIN_WAIT_2 lasts a minute at most the kernel keeps a small remainder of
@@ -123,7 +110,7 @@ fn orphan_in_fin_wait_2(fin_timeout: &str, six: bool) {
     let bed = Bed::new();
     let sysctl = "net/ipv4/tcp_fin_timeout";
     bed.near.ns.sysctl(sysctl, fin_timeout).expect("the sysctl");
-    let pair = if six { bed.pair6() } else { bed.pair() };
+    let pair = bed.pair_of(six);
     drop(pair.near);
     wait_for(&bed, TcpState::FinWait2, false);
     // The kernel has just been acknowledged its FIN: half a second later the
@@ -170,11 +157,7 @@ fn orphans_of_ghosts_are_dead_in_every_state() {
     drop(pair.near);
     wait_for(&bed, TcpState::FinWait1, false);
     let answer = bed.near.ask_only(&auto());
-    assert_eq!(
-        answer.verdict,
-        Verdict::Dead(Cause::Unanswered),
-        "{answer:?}"
-    );
+    is_dead(&answer, Cause::Unanswered);
     // FIN_WAIT_2: it was.
     let bed = Bed::new();
     let pair = bed.pair();
@@ -182,11 +165,7 @@ fn orphans_of_ghosts_are_dead_in_every_state() {
     wait_for(&bed, TcpState::FinWait2, false);
     bed.wire.cut();
     let answer = bed.near.ask_only(&auto());
-    assert_eq!(
-        answer.verdict,
-        Verdict::Dead(Cause::Unanswered),
-        "{answer:?}"
-    );
+    is_dead(&answer, Cause::Unanswered);
     // LAST_ACK: the peer's came first.
     let bed = Bed::new();
     let pair = bed.pair();
@@ -197,11 +176,7 @@ fn orphans_of_ghosts_are_dead_in_every_state() {
     drop(pair.near);
     wait_for(&bed, TcpState::LastAck, false);
     let answer = bed.near.ask_only(&auto());
-    assert_eq!(
-        answer.verdict,
-        Verdict::Dead(Cause::Unanswered),
-        "{answer:?}"
-    );
+    is_dead(&answer, Cause::Unanswered);
 }
 
 #[test]

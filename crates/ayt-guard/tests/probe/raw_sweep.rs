@@ -3,11 +3,13 @@
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
+use ayt_core::cause::Cause;
 use ayt_guard::probe::{Engine, Numbers, Probe};
-use ayt_testbed::{Need, Side, Veth};
+use ayt_testbed::{Direction, Need, Packet, Side, Veth};
 
-use crate::bed::{Bed, Host, Pair, ask, is_alive, pairs, with};
-use crate::socket::wait_quiet;
+use crate::bed::{Bed, Host, Pair, ask, is_alive, is_dead, pairs, with};
+use crate::raw::raw;
+use crate::socket::{LONG, wait_quiet};
 
 fn thousands(number: usize, six: bool) {
     if !Need::root() {
@@ -113,6 +115,32 @@ fn two_at_work(engines: [Engine; 2], alive: bool) {
     let after: Vec<_> = pairs.iter().map(Pair::near_options).collect();
     assert_eq!(before, after);
     pairs[0].carries_data();
+}
+
+/// The kernel shows its numbers twice a second. Who comes right after somebody else
+/// waits for the next time, and does not guess.
+#[test]
+fn numbers_that_were_shown_to_another_ayt_are_waited_for() {
+    if !Need::tun() {
+        return;
+    }
+    let bed = Bed::new();
+    let mut pair = bed.pair();
+    pair.carries_data();
+    wait_quiet(&pair.near, 1_050);
+    bed.wire.cut();
+    let mark = bed.wire.mark();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| bed.near.ask_one(&raw()));
+        let sent = |packet: &Packet| packet.direction == Direction::AtoB;
+        bed.wire.wait_for("the other's ask", mark, LONG, sent);
+        for answer in [bed.near.ask_one(&raw()), other.join().expect("the other")] {
+            is_dead(&answer, Cause::Unanswered);
+            assert_eq!(answer.numbers, Some(Numbers::Learnt), "{answer:?}");
+        }
+    });
+    bed.wire.heal();
+    pair.carries_data();
 }
 
 #[test]

@@ -6,9 +6,10 @@ use ayt_core::verdict::{Suspicion, Verdict};
 use ayt_guard::probe::{Engine, Numbers, Probe};
 use ayt_testbed::{Side, Veth};
 
-use crate::bed::{Pair, is_alive};
+use crate::bed::{Pair, is_alive, is_dead};
+use crate::nft::{drop_from_port, flush, needed};
 use crate::raw::raw;
-use crate::routed::{Routed, needed, rules};
+use crate::routed::Routed;
 use crate::socket::wait_quiet;
 
 const SUSPECT: Verdict = Verdict::Suspect(Suspicion::Unheard);
@@ -31,31 +32,12 @@ fn unheard<K>(six: bool, drop_it: impl Fn(&Routed, &Pair) -> K, heal: impl Fn(&R
         ..raw()
     };
     let answer = routed.near.ask_one(&repair);
-    assert_eq!(answer.verdict, Verdict::Dead(Cause::Unanswered));
+    is_dead(&answer, Cause::Unanswered);
     heal(&routed);
     wait_quiet(&pair.near, 600);
     let answer = routed.near.ask_one(&raw());
     assert!(is_alive(&answer), "{answer:?}");
     pair.carries_data();
-}
-
-/// Drops what the peer's port sends, and nothing of lo's.
-fn firewall(routed: &Routed, pair: &Pair) {
-    let port = pair.near.peer_addr().expect("its address").port();
-    rules(
-        &routed.near.ns,
-        &format!(
-            "table inet deaf {{
-                chain input {{
-                    type filter hook input priority 0; iif != lo tcp sport {port} drop;
-                }}
-            }}"
-        ),
-    );
-}
-
-fn flush(routed: &Routed) {
-    rules(&routed.near.ns, "flush ruleset");
 }
 
 #[test]
@@ -64,7 +46,14 @@ fn an_answer_that_this_hosts_firewall_drops_is_no_life() {
         return;
     }
     for six in [false, true] {
-        unheard(six, firewall, flush);
+        unheard(
+            six,
+            |routed, pair| {
+                let port = pair.near.peer_addr().expect("its address").port();
+                drop_from_port(&routed.near.ns, port);
+            },
+            |routed| flush(&routed.near.ns),
+        );
     }
 }
 

@@ -28,7 +28,7 @@ fn rebooted(engine: Engine, six: bool) {
         return;
     }
     let bed = Bed::new();
-    let mut pair = if six { bed.pair6() } else { bed.pair() };
+    let mut pair = bed.pair_of(six);
     pair.carries_data();
     let _fresh = bed.wire.reboot(Side::B).expect("a reboot");
     let answer = bed.near.ask_one(&with(engine));
@@ -54,9 +54,7 @@ fn a_rebooted_peer_is_dead_although_the_owner_reads_the_error_and_closes_at_once
     }
     for six in [false, true] {
         let bed = Bed::new();
-        let pairs: Vec<_> = (0..20)
-            .map(|_| if six { bed.pair6() } else { bed.pair() })
-            .collect();
+        let pairs: Vec<_> = (0..20).map(|_| bed.pair_of(six)).collect();
         let facts = bed.near.look();
         let _fresh = bed.wire.reboot(Side::B).expect("a reboot");
         let (owners, _old): (Vec<_>, Vec<_>) = pairs.into_iter().map(|p| (p.near, p.far)).unzip();

@@ -2,11 +2,11 @@
 //! own (nftables, nf_conntrack).
 
 use std::net::IpAddr;
-use std::process::Command;
 
-use ayt_testbed::{Need, Ns, Side, Veth};
+use ayt_testbed::{Ns, Side, Veth};
 
 use crate::bed::{Host, Pair, join};
+use crate::nft::masquerade;
 
 /// `near` – `router` – `far`.
 pub(crate) struct Routed {
@@ -16,31 +16,6 @@ pub(crate) struct Routed {
     pub(crate) left: Veth,
     pub(crate) right: Veth,
 }
-
-/// What such a test needs.
-pub(crate) fn needed() -> bool {
-    Need::root() && Need::program("nft", "install nftables")
-}
-
-/// Drops what connection tracking calls invalid, wherever it passes.
-pub(crate) const NO_INVALID: &str = "
-    table inet strict {
-        chain input { type filter hook input priority 0; ct state invalid drop; }
-        chain output { type filter hook output priority 0; ct state invalid drop; }
-        chain forward { type filter hook forward priority 0; ct state invalid drop; }
-    }";
-
-/// Drops all that passes a router.
-pub(crate) const SILENCE: &str = "
-    table inet silence {
-        chain forward { type filter hook forward priority -10; drop; }
-    }";
-
-/// Nothing of lo's is taken in: this host's kernel shows no numbers.
-pub(crate) const DEAF: &str = "
-    table inet deaf {
-        chain input { type filter hook input priority -10; iif lo drop; }
-    }";
 
 impl Routed {
     pub(crate) fn new() -> Self {
@@ -102,22 +77,6 @@ impl Routed {
 
     /// The router gives what goes to the far host its own address.
     pub(crate) fn masquerade(&self) {
-        let device = self.right.device();
-        rules(
-            &self.router,
-            &format!(
-                "table inet nat {{
-                    chain post {{
-                        type nat hook postrouting priority 100; oif {device} masquerade;
-                    }}
-                }}"
-            ),
-        );
+        masquerade(&self.router, &self.right.device());
     }
-}
-
-/// Loads rules into a namespace.
-#[track_caller]
-pub(crate) fn rules(ns: &Ns, text: &str) {
-    ns.output(Command::new("nft").arg(text)).expect("nft");
 }

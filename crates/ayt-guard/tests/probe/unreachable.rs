@@ -14,7 +14,7 @@ use crate::socket::LONG;
 /// A connection whose segments a router refuses to carry on.
 fn refused(six: bool) -> (Bed, Pair) {
     let bed = Bed::new();
-    let mut pair = if six { bed.pair6() } else { bed.pair() };
+    let mut pair = bed.pair_of(six);
     pair.carries_data();
     bed.wire
         .icmp_unreachable(Direction::AtoB, Unreachable::Host);

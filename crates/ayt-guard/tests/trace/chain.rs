@@ -1,16 +1,16 @@
 //! Two hosts with routers between them, in a row.
 
-use std::net::IpAddr;
-use std::process::Command;
+use std::net::{IpAddr, TcpStream};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use ayt_core::trace::{Hop, Picture, Settings};
+use ayt_core::facts::{HostFacts, Socket};
+use ayt_core::trace::{End, Hop, Picture, Settings};
 use ayt_guard::trace::{Report, TraceError, trace};
-use ayt_testbed::{Need, Ns, Side, Veth};
+use ayt_testbed::{Ns, Side, Veth};
 
 use crate::bed::{Host, Pair, join};
-use crate::socket::cookie;
+use crate::socket::{cookie, wait_quiet};
 
 /// Routers between the hosts.
 pub(crate) const ROUTERS: usize = 5;
@@ -26,25 +26,6 @@ pub(crate) struct Chain {
     /// The first leads from `near` to the first router.
     pub(crate) links: Vec<Veth>,
 }
-
-/// What such a test needs.
-pub(crate) fn needed() -> bool {
-    Need::root() && Need::program("nft", "install nftables")
-}
-
-/// Drops what connection tracking calls invalid, wherever it passes.
-pub(crate) const NO_INVALID: &str = "
-    table inet strict {
-        chain input { type filter hook input priority 0; ct state invalid drop; }
-        chain output { type filter hook output priority 0; ct state invalid drop; }
-        chain forward { type filter hook forward priority 0; ct state invalid drop; }
-    }";
-
-/// Drops all that passes a router.
-pub(crate) const SILENCE: &str = "
-    table inet silence {
-        chain forward { type filter hook forward priority -10; drop; }
-    }";
 
 impl Chain {
     pub(crate) fn new() -> Self {
@@ -160,12 +141,46 @@ impl Chain {
     }
 
     pub(crate) fn try_trace(&self, pair: &Pair, how: &Settings) -> Result<Report, TraceError> {
-        let facts = self.near.look();
-        let cookie = cookie(&pair.near);
-        let is_it = |socket: &ayt_core::facts::Socket| socket.cookie == cookie;
-        let at = facts.sockets.iter().position(is_it).expect("its socket");
-        trace(&facts, at, how, &AtomicBool::new(false), &mut |_| {})
+        trace_one(&self.near, &pair.near, how)
     }
+
+    /// One quick round, once nothing of the connection is under way.
+    #[track_caller]
+    pub(crate) fn trace_at_rest(&self, pair: &Pair) -> Report {
+        wait_quiet(&pair.near, 600);
+        self.trace(pair, &quick(1))
+    }
+}
+
+/// A look at a host, and where in it a socket of ours is.
+#[track_caller]
+pub(crate) fn find(host: &Host, socket: &TcpStream) -> (HostFacts, usize) {
+    let (facts, cookie) = (host.look(), cookie(socket));
+    let is_it = |socket: &Socket| socket.cookie == cookie;
+    let at = facts.sockets.iter().position(is_it).expect("its socket");
+    (facts, at)
+}
+
+/// Traces one socket of a host.
+pub(crate) fn trace_one(
+    host: &Host,
+    socket: &TcpStream,
+    how: &Settings,
+) -> Result<Report, TraceError> {
+    let (facts, at) = find(host, socket);
+    trace(&facts, at, how, &AtomicBool::new(false), &mut |_| {})
+}
+
+/// The last hop that answers is this one, and nothing beyond it.
+#[track_caller]
+pub(crate) fn is_swallowed(report: &Report, behind: u8) {
+    let End::Swallowed {
+        last: Some(last), ..
+    } = report.picture.end
+    else {
+        panic!("{report:#?}");
+    };
+    assert_eq!(last.hop, behind, "{report:#?}");
 }
 
 /// So many rounds, at most 12 hops.
@@ -189,10 +204,4 @@ pub(crate) fn quick(rounds: u32) -> Settings {
 pub(crate) fn who(picture: &Picture) -> Vec<Option<IpAddr>> {
     let first = |hop: &Hop| hop.routers.first().map(|router| router.address);
     picture.hops.iter().map(first).collect()
-}
-
-/// Loads rules into a namespace.
-#[track_caller]
-pub(crate) fn rules(ns: &Ns, text: &str) {
-    ns.output(Command::new("nft").arg(text)).expect("nft");
 }

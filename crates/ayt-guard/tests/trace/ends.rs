@@ -7,7 +7,8 @@ use ayt_testbed::{Side, eventually};
 use rustix::net::sockopt;
 
 use crate::bed::Pair;
-use crate::chain::{Chain, FAR, SILENCE, needed, quick, rules, who};
+use crate::chain::{Chain, FAR, is_swallowed, quick, trace_one, who};
+use crate::nft::{SILENCE, needed, rules};
 use crate::socket::{LONG, wait_quiet};
 
 /// A connection whose path ends behind a router, as `break_it` does it.
@@ -110,13 +111,7 @@ fn a_way_back_that_is_open_is_no_way_there() {
     // The peer sends it again and again: its acknowledgements are lost.
     std::io::Write::write_all(&mut pair.far, b"hello").expect("writing");
     let report = chain.trace(&pair, &quick(8));
-    let End::Swallowed {
-        last: Some(last), ..
-    } = report.picture.end
-    else {
-        panic!("{report:#?}");
-    };
-    assert_eq!(last.hop, 3);
+    is_swallowed(&report, 3);
     assert!(report.picture.back_open, "{report:#?}");
     chain.links[3].heal().expect("healing");
     pair.near.set_read_timeout(Some(LONG)).unwrap();
@@ -141,15 +136,8 @@ fn a_router_with_a_strict_source_check_swallows() {
     let near = chain.near_address(false);
     let route = format!("route replace {near}/32 via {}", chain.links[4].v4(Side::B));
     fourth.ip(&route).expect("a route");
-    wait_quiet(&pair.near, 600);
-    let report = chain.trace(&pair, &quick(1));
-    let End::Swallowed {
-        last: Some(last), ..
-    } = report.picture.end
-    else {
-        panic!("{report:#?}");
-    };
-    assert_eq!(last.hop, 3);
+    let report = chain.trace_at_rest(&pair);
+    is_swallowed(&report, 3);
 }
 
 /// Refused by the third router, with this code.
@@ -158,8 +146,7 @@ fn refused(six: bool, code: u8, refuse: impl Fn(&Chain)) {
     let chain = Chain::new();
     let mut pair = chain.connected(six);
     refuse(&chain);
-    wait_quiet(&pair.near, 600);
-    let report = chain.trace(&pair, &quick(1));
+    let report = chain.trace_at_rest(&pair);
     let End::Refused {
         by,
         at,
@@ -262,16 +249,7 @@ fn a_peer_that_was_rebooted_answers_rst() {
         far.ip(&format!("{family}route replace default via {gateway}"))
             .expect("a route");
         wait_quiet(&near, 600);
-        let cookie = crate::socket::cookie(&near);
-        let facts = chain.near.look();
-        let at = facts
-            .sockets
-            .iter()
-            .position(|socket| socket.cookie == cookie);
-        let stop = std::sync::atomic::AtomicBool::new(false);
-        let report =
-            ayt_guard::trace::trace(&facts, at.expect("it"), &quick(2), &stop, &mut |_| {})
-                .expect("a trace");
+        let report = trace_one(&chain.near, &near, &quick(2)).expect("a trace");
         let End::Reset { hop, nearer, .. } = report.picture.end else {
             panic!("{report:#?}");
         };
@@ -296,8 +274,7 @@ fn a_rst_from_the_way_is_not_taken_for_the_peers() {
             }
         }",
     );
-    wait_quiet(&pair.near, 600);
-    let report = chain.trace(&pair, &quick(1));
+    let report = chain.trace_at_rest(&pair);
     let End::Reset { hop, nearer, .. } = report.picture.end else {
         panic!("{report:#?}");
     };
@@ -314,8 +291,7 @@ fn routers_that_pass_it_to_each_other_are_a_loop() {
     let far = chain.far_address(false);
     let route = format!("route add {far}/32 via {}", chain.links[2].v4(Side::A));
     chain.router(3).ip(&route).expect("a route");
-    wait_quiet(&pair.near, 600);
-    let report = chain.trace(&pair, &quick(1));
+    let report = chain.trace_at_rest(&pair);
     let End::Loop { hop, routers } = &report.picture.end else {
         panic!("{report:#?}");
     };

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use ayt_core::trace::End;
 use ayt_testbed::Side;
 
-use crate::chain::{Chain, FAR, NO_INVALID, needed, rounds, rules};
+use crate::chain::{Chain, FAR, rounds};
+use crate::nft::{NO_INVALID, drop_from_port, flush, masquerade, needed, rules};
 use crate::socket::wait_quiet;
 
 /// The peer answers, every router is named, and the connection goes on.
@@ -58,17 +59,7 @@ fn a_nat_in_the_middle_translates_asks_and_what_routers_behind_it_say() {
     }
     for six in [false, true] {
         passes(six, |chain| {
-            let device = chain.links[2].device();
-            rules(
-                chain.router(2),
-                &format!(
-                    "table inet nat {{
-                        chain post {{
-                            type nat hook postrouting priority 100; oif {device} masquerade;
-                        }}
-                    }}"
-                ),
-            );
+            masquerade(chain.router(2), &chain.links[2].device());
             rules(chain.router(2), NO_INVALID);
         });
     }
@@ -127,23 +118,14 @@ fn an_answer_that_this_host_drops_is_told_from_one_that_tcp_has() {
         let mut pair = chain.connected(six);
         wait_quiet(&pair.near, 600);
         let port = pair.near.peer_addr().expect("its address").port();
-        rules(
-            &chain.near.ns,
-            &format!(
-                "table inet deaf {{
-                    chain input {{
-                        type filter hook input priority 0; iif != lo tcp sport {port} drop;
-                    }}
-                }}"
-            ),
-        );
+        drop_from_port(&chain.near.ns, port);
         let report = chain.trace(&pair, &rounds(1));
         assert!(
             matches!(report.picture.end, End::Answers { hop: FAR, .. }),
             "{report:#?}"
         );
         assert!(report.unheard, "{report:#?}");
-        rules(&chain.near.ns, "flush ruleset");
+        flush(&chain.near.ns);
         wait_quiet(&pair.near, 600);
         assert!(!chain.trace(&pair, &rounds(1)).unheard);
         pair.carries_data();

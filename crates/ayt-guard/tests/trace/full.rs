@@ -3,7 +3,8 @@
 
 use ayt_core::trace::{Narrow, Settings};
 
-use crate::chain::{Chain, needed, quick, rules};
+use crate::chain::{Chain, quick};
+use crate::nft::{needed, rules};
 use crate::socket::wait_quiet;
 
 fn full_size() -> Settings {

@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use ayt_core::trace::End;
-use ayt_guard::trace::TraceError;
+use ayt_guard::trace::{TraceError, trace};
 use ayt_testbed::{Need, eventually};
 
 use crate::bed::Pair;
-use crate::chain::{Chain, FAR, NO_INVALID, needed, quick, rounds, rules};
+use crate::chain::{Chain, FAR, find, is_swallowed, quick, rounds};
+use crate::nft::{DEAF, NO_INVALID, masquerade, needed, rules};
 use crate::socket::{LONG, wait_quiet};
 
 /// Bytes of a pattern that cannot be mistaken for its neighbour.
@@ -56,15 +57,7 @@ fn a_busy_connection_carries_every_byte_while_it_is_traced() {
         return;
     }
     let chain = Chain::new();
-    let device = chain.links[2].device();
-    rules(
-        chain.router(2),
-        &format!(
-            "table inet nat {{
-                chain post {{ type nat hook postrouting priority 100; oif {device} masquerade; }}
-            }}"
-        ),
-    );
+    masquerade(chain.router(2), &chain.links[2].device());
     rules(chain.router(2), NO_INVALID);
     rules(chain.router(4), NO_INVALID);
     let pair = chain.connected(false);
@@ -134,13 +127,7 @@ fn a_ghost_with_data_in_flight_keeps_its_socket_and_recovers() {
     chain.links[3].cable_pulled().expect("pulling");
     pair.near.write_all(b"hello").expect("writing");
     let report = chain.trace(&pair, &quick(3));
-    let End::Swallowed {
-        last: Some(last), ..
-    } = report.picture.end
-    else {
-        panic!("{report:#?}");
-    };
-    assert_eq!(last.hop, 3);
+    is_swallowed(&report, 3);
     assert!(pair.near.take_error().expect("asking").is_none());
     chain.links[3].heal().expect("healing");
     pair.far.set_read_timeout(Some(LONG)).unwrap();
@@ -160,15 +147,9 @@ fn it_can_be_stopped() {
     let chain = Chain::new();
     let mut pair = chain.connected(false);
     wait_quiet(&pair.near, 600);
-    let facts = chain.near.look();
-    let cookie = crate::socket::cookie(&pair.near);
-    let at = facts
-        .sockets
-        .iter()
-        .position(|socket| socket.cookie == cookie);
+    let (facts, at) = find(&chain.near, &pair.near);
     let stop = AtomicBool::new(false);
-    let how = rounds(1_000);
-    let report = ayt_guard::trace::trace(&facts, at.expect("it"), &how, &stop, &mut |picture| {
+    let report = trace(&facts, at, &rounds(1_000), &stop, &mut |picture| {
         stop.store(picture.end.is_answered(), Ordering::Relaxed);
     })
     .expect("a trace");
@@ -184,12 +165,7 @@ fn a_connection_whose_numbers_cannot_be_learnt_is_not_asked_by_guesses() {
     }
     let chain = Chain::new();
     let mut pair = chain.connected(false);
-    rules(
-        &chain.near.ns,
-        "table inet deaf {
-            chain input { type filter hook input priority -10; iif lo drop; }
-        }",
-    );
+    rules(&chain.near.ns, DEAF);
     let error = chain.try_trace(&pair, &quick(1)).expect_err("no numbers");
     assert!(matches!(error, TraceError::Numbers(_)), "{error:?}");
     assert!(error.to_string().contains("could not be learnt"), "{error}");

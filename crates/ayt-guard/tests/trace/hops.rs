@@ -6,7 +6,8 @@ use ayt_core::trace::{End, Noted, Settings};
 use ayt_testbed::{Ns, Side, Wire};
 
 use crate::bed::{Host, Pair, join};
-use crate::chain::{Chain, FAR, NO_INVALID, needed, quick, rounds, rules, who};
+use crate::chain::{Chain, FAR, quick, rounds, trace_one, who};
+use crate::nft::{NO_INVALID, needed, rules};
 use crate::socket::{needs_extensions, wait_quiet, wear_extensions};
 
 const ANSWERS: End = End::Answers {
@@ -226,19 +227,11 @@ fn the_first_picture_is_there_after_a_round_trip() {
     };
     pair.carries_data();
     wait_quiet(&pair.near, 600);
-    let facts = near.look();
-    let cookie = crate::socket::cookie(&pair.near);
-    let at = facts
-        .sockets
-        .iter()
-        .position(|socket| socket.cookie == cookie);
     let how = Settings {
         rounds: 1,
         ..Settings::default()
     };
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    let report = ayt_guard::trace::trace(&facts, at.expect("it"), &how, &stop, &mut |_| {})
-        .expect("a trace");
+    let report = trace_one(&near, &pair.near, &how).expect("a trace");
     assert!(
         matches!(report.picture.end, End::Answers { hop: 5, .. }),
         "{report:#?}"

@@ -20,6 +20,9 @@ mod firewalls;
 mod full;
 mod harmless;
 mod hops;
+#[path = "../probe/nft.rs"]
+#[allow(dead_code, reason = "shared with the tests of the probe")]
+mod nft;
 mod rights;
 #[path = "../probe/socket.rs"]
 #[allow(dead_code, reason = "shared with the tests of the probe")]

@@ -9,7 +9,8 @@ use ayt_testbed::Fixture;
 use rustix::thread::CapabilitySet;
 
 use crate::bed::without;
-use crate::chain::{Chain, needed, quick};
+use crate::chain::{Chain, quick};
+use crate::nft::needed;
 use crate::socket::wait_quiet;
 
 /// Its process may be anybody's, and hardened against all (Yama, seccomp).

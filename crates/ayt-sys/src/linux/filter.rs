@@ -3,18 +3,10 @@
 
 use libc::sock_filter;
 
-const LD_B_ABS: u16 = 0x30;
-const LDX_MSH: u16 = 0xb1;
-const LD_B_IND: u16 = 0x50;
-const AND: u16 = 0x54;
-const JEQ: u16 = 0x15;
-const RET: u16 = 0x06;
+use super::bpf::{AND, JEQ, LD_B_ABS, LD_B_IND, LDX_MSH, RET, op};
+
 const RST: u32 = 0x04;
 const WHOLE: u32 = 0xffff;
-
-const fn op(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
-    sock_filter { code, jt, jf, k }
-}
 
 /// IPv4 TCP segments with RST; the packet starts at the IP header.
 pub(super) const RESET4: [sock_filter; 6] = [

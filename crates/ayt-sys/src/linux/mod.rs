@@ -1,5 +1,6 @@
 //! The Linux side: system calls and files.
 
+mod bpf;
 mod clocks;
 mod descriptors;
 mod diag_socket;

@@ -10,6 +10,10 @@ use std::net::IpAddr;
 
 use libc::sock_filter;
 
+use super::bpf::{
+    ADD_X, AND, JA, JEQ, JEQ_X, JGE, JSET, LD_B_ABS, LD_B_IND, LD_H_ABS, LD_H_IND, LD_W_ABS,
+    LDX_MEM, LDX_MSH, MUL_X, RET, RSH, ST, TAX, XOR_X, op,
+};
 use crate::wire::packet::FourTuple;
 
 /// Connections that fit into a program of 4096 instructions (`BPF_MAXINSNS`).
@@ -20,35 +24,10 @@ pub(super) const MOST: usize = 1_500;
 /// is read of what it quotes, with options.
 const PART: u32 = 256;
 
-const LD_W_ABS: u16 = 0x20;
-const LD_H_ABS: u16 = 0x28;
-const LD_B_ABS: u16 = 0x30;
-const LD_H_IND: u16 = 0x48;
-const LD_B_IND: u16 = 0x50;
-const LDX_MEM: u16 = 0x61;
-const LDX_MSH: u16 = 0xb1;
-const ST: u16 = 0x02;
-const AND: u16 = 0x54;
-const RSH: u16 = 0x74;
-const MUL_X: u16 = 0x2c;
-const ADD_X: u16 = 0x0c;
-const XOR_X: u16 = 0xac;
-const JA: u16 = 0x05;
-const JEQ: u16 = 0x15;
-const JGE: u16 = 0x35;
-const JSET: u16 = 0x45;
-const JEQ_X: u16 = 0x1d;
-const RET: u16 = 0x06;
-const TAX: u16 = 0x07;
-
 /// `SKF_AD_OFF + SKF_AD_PROTOCOL`: the packet's protocol on the link.
 const LINK_PROTOCOL: u32 = 0xffff_f000;
 const IP4: u32 = 0x0800;
 const IP6: u32 = 0x86dd;
-
-const fn op(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
-    sock_filter { code, jt, jf, k }
-}
 
 const fn drop_it() -> sock_filter {
     op(RET, 0, 0, 0)

@@ -34,6 +34,9 @@ const AGAIN: Duration = Duration::from_millis(100);
 /// How often.
 const TRIES: u8 = 20;
 
+/// How often before a guess: for longer than the kernel is mute.
+const TRIES_AT_REST: u8 = 6;
+
 /// A connection on which no data went for so long is asked by a guess.
 const AT_REST: Duration = Duration::from_secs(1);
 
@@ -209,6 +212,11 @@ fn one(raw: &mut Raw, item: &mut Item<'_>, due: &Due, clock: &Clock) {
         let idle = due.tcp.map_or(AT_REST, |tcp| ms(tcp.idle_ms()));
         if idle < AT_REST {
             item.not_before = clock.now() + (AT_REST - idle);
+            return;
+        }
+        if item.unsent < TRIES_AT_REST {
+            item.unsent += 1;
+            item.not_before = clock.now() + AGAIN;
             return;
         }
     }
