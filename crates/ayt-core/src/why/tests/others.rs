@@ -123,6 +123,30 @@ fn descriptors_that_run_out() {
     );
     let sample = limited(1024, leaking(40)).threads(812, vec![polls]);
     says!("descriptors_all_gone", sample, ":7000");
+    // Its master holds the listener as well, and waits for signals.
+    let shared = |at: u32| {
+        let deaf = vec![Watch { fd: 9, events: 1 }];
+        let worker = thread(812, "epoll_wait", Some(4), WaitsOn::Events(deaf));
+        let master = thread(800, "rt_sigsuspend", None, WaitsOn::Nothing);
+        let mut sample = limited(at, waiting(2).threads(812, vec![worker]));
+        let mut owners = sample.0.owners.all().to_vec();
+        owners.push(crate::facts::Owner {
+            pid: 800,
+            ..owners[0]
+        });
+        sample.0.owners = crate::facts::Owners::new(owners);
+        sample.0.processes.insert(800, process(800, "nginx"));
+        sample.threads(800, vec![master])
+    };
+    let one = about(shared(1024), ":7000");
+    let causes: Vec<&str> = one.causes.iter().map(|cause| cause.id).collect();
+    assert_eq!(causes, ["descriptor-limit"], "{}", one.sentence);
+    assert!(
+        one.sentence.contains("So it does not accept on :7000."),
+        "{}",
+        one.sentence
+    );
+    assert_eq!(about(shared(20), ":7000").causes[0].id, "accept-stuck");
     // A thread that is blocked is a cause of its own.
     let both = limited(1024, ghost(waiting(2))).threads(812, vec![reads(812, 6)]);
     says!("descriptors_gone_and_blocked", both, ":7000");
