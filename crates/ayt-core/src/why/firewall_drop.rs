@@ -37,7 +37,7 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
         .map(|((pid, remote), sockets)| {
             let who = match pid {
                 Some(pid) => words::program(case.facts, pid),
-                None => "a program that ayt may not see".to_owned(),
+                None => words::HIDDEN.to_owned(),
             };
             let mut cause = Cause::new(&RULE, Severity::Critical);
             let most = sockets

@@ -9,6 +9,9 @@ use crate::facts::{Frame, HostFacts, Socket};
 /// So many of a list are named, the rest counted.
 pub(super) const SHOWN: usize = 8;
 
+/// Whose program it is, where that is hidden.
+pub(super) const HIDDEN: &str = "a program that ayt may not see";
+
 /// "python3 (pid 812)".
 pub(super) fn program(facts: &HostFacts, pid: u32) -> String {
     match facts.processes.get(&pid) {
@@ -20,7 +23,7 @@ pub(super) fn program(facts: &HostFacts, pid: u32) -> String {
 /// "nginx (pids 812, 813 and 814)", "nginx (pid 812) and curl (pid 900)".
 pub(super) fn programs(facts: &HostFacts, pids: &[u32]) -> String {
     match pids {
-        [] => "a program that ayt may not see".to_owned(),
+        [] => HIDDEN.to_owned(),
         [pid] => program(facts, *pid),
         [first, rest @ ..] => {
             let command = |pid| {

@@ -278,6 +278,13 @@ fn a_reader_that_does_not_read_and_what_it_does() {
         sample().threads(900, vec![sleeps]),
         "pid:812"
     );
+    // The program sits in a close that lingers: no descriptor is left.
+    let mut orphan = Sample::new().owned(reader.clone(), 900, "python3", 5);
+    let closed = with(full.clone(), |socket| socket.state = TcpState::FinWait1);
+    orphan.0.sockets.push(closed);
+    let told = about(orphan, "10.0.3.1:7000").sentence;
+    let says = "10.0.3.1:7000 does not read from a program that has closed the connection: ";
+    assert!(told.contains(says), "{told}");
     let mut fresh = sample();
     set_quiet(&mut fresh.0.sockets[0], 500);
     assert_well(fresh, "pid:812");
