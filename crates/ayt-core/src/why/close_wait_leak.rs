@@ -48,8 +48,7 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
                 let process = case.facts.processes.get(&pid);
                 let limit = process.and_then(|process| process.descriptor_limit.known());
                 let room = limit.map_or_else(String::new, |limit| {
-                    let room = limit.saturating_mul(2);
-                    format!("; `prlimit --pid {pid} --nofile={room}:` gives it room")
+                    format!("; {}", words::room(pid, *limit))
                 });
                 cause.remedy(format!(
                     "until then a restart frees them{room}. (`ayt reap` ends the kernel's half, \

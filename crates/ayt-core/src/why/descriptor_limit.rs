@@ -83,10 +83,7 @@ fn cause(case: &Case<'_>, process: &Process, (open, limit): (u64, u64)) -> Cause
     if none_left {
         behind(case, &mut cause, pid);
     }
-    cause.remedy(format!(
-        "`prlimit --pid {pid} --nofile={}:` gives it room at once",
-        limit.saturating_mul(2)
-    ));
+    cause.remedy(words::room(pid, limit));
     cause.remedy(match leaked {
         0 => format!(
             "then find what it does not close: `ls -l /proc/{pid}/fd`, `ayt doctor --only \

@@ -37,7 +37,7 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
         .map(|((pid, remote), sockets)| {
             let who = match pid {
                 Some(pid) => words::program(case.facts, pid),
-                None => "a program that ayt may not see".to_owned(),
+                None => words::HIDDEN.to_owned(),
             };
             let mut cause = Cause::new(&RULE, Severity::Critical);
             let most = sockets
@@ -142,11 +142,11 @@ fn behind(case: &Case<'_>, cause: &mut Cause, pid: u32, sockets: &[&Socket]) {
 /// nothing: the host may have gone meanwhile.
 fn answered(case: &Case<'_>, cause: &mut Cause, sockets: &[&Socket]) {
     let Some(first) = sockets.first() else { return };
-    let ip = first.remote.ip().to_canonical();
+    let peer = first.remote.ip().to_canonical();
     let since_ms = sockets.iter().map(|one| at_least_ms(syns(one))).max();
     let open = case.facts.sockets.iter().filter(|one| {
         one.state == TcpState::Established
-            && one.remote.ip().to_canonical() == ip
+            && one.remote.ip().to_canonical() == peer
             && one.ns == first.ns
     });
     let heard = open.filter_map(|one| Some((u64::from(one.tcp.as_ref()?.heard_ms()), one)));
@@ -167,7 +167,7 @@ fn answered(case: &Case<'_>, cause: &mut Cause, sockets: &[&Socket]) {
             Ms(heard_ms)
         ));
         cause.remedy(format!(
-            "`ayt probe --peer {ip}` tells whether the host is there at all: then only the port \
+            "`ayt probe --peer {peer}` tells whether the host is there at all: then only the port \
              is filtered"
         ));
     }

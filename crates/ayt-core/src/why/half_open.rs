@@ -109,7 +109,7 @@ pub(super) fn tell_group(
     let mut cause = Cause::new(rule, Severity::Critical);
     let who = match group.pid {
         Some(pid) => words::program(case.facts, pid),
-        None => "a program that ayt may not see".to_owned(),
+        None => words::HIDDEN.to_owned(),
     };
     let count = group.sockets.len();
     let queued = group.sockets.iter().all(|one| one.never_accepted());

@@ -9,6 +9,9 @@ use crate::facts::{Frame, HostFacts, Socket};
 /// So many of a list are named, the rest counted.
 pub(super) const SHOWN: usize = 8;
 
+/// Whose program it is, where that is hidden.
+pub(super) const HIDDEN: &str = "a program that ayt may not see";
+
 /// "python3 (pid 812)".
 pub(super) fn program(facts: &HostFacts, pid: u32) -> String {
     match facts.processes.get(&pid) {
@@ -20,7 +23,7 @@ pub(super) fn program(facts: &HostFacts, pid: u32) -> String {
 /// "nginx (pids 812, 813 and 814)", "nginx (pid 812) and curl (pid 900)".
 pub(super) fn programs(facts: &HostFacts, pids: &[u32]) -> String {
     match pids {
-        [] => "a program that ayt may not see".to_owned(),
+        [] => HIDDEN.to_owned(),
         [pid] => program(facts, *pid),
         [first, rest @ ..] => {
             let command = |pid| {
@@ -67,6 +70,16 @@ pub(super) fn count(number: usize, noun: &str) -> String {
 /// "for 14m", "for 2.2s".
 pub(super) fn span(ms: u64) -> String {
     format!("for {}", Ms(ms))
+}
+
+/// The command that gives a process twice as many descriptors. A service manager sets
+/// the hard limit to the same, and then the soft one cannot be raised alone.
+pub(super) fn room(pid: u32, limit: u64) -> String {
+    let room = limit.saturating_mul(2);
+    format!(
+        "`prlimit --pid {pid} --nofile={room}:` (`--nofile={room}:{room}` where its hard limit is \
+         lower) gives it room at once"
+    )
 }
 
 /// "recv+0x19 (libc.so.6) < serve+0x40 (server)", the innermost first.

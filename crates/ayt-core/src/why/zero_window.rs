@@ -6,6 +6,7 @@ use super::waits::{Wait, best, follow, threads, wait};
 use super::{Case, Rule, words};
 use crate::duration::Ms;
 use crate::facts::Socket;
+use crate::tcp_state::TcpState;
 
 /// The rule.
 pub(super) const RULE: Rule = Rule {
@@ -23,6 +24,18 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
         .map(|(mut cause, finding)| {
             let sockets = finding.connections.iter();
             let sockets: Vec<&Socket> = sockets.filter_map(|one| case.socket(one.cookie)).collect();
+            // No program is hidden then: one sits in the close of it, and has no
+            // descriptor of it any more.
+            let closing = |one: &&Socket| {
+                matches!(
+                    one.state,
+                    TcpState::FinWait1 | TcpState::Closing | TcpState::LastAck
+                )
+            };
+            if sockets.iter().all(closing) {
+                let says = &mut cause.links[0].says;
+                *says = says.replace(words::HIDDEN, "a program that has closed the connection");
+            }
             writers(case, &mut cause, &sockets);
             readers(case, &mut cause, &sockets);
             cause

@@ -123,6 +123,30 @@ fn descriptors_that_run_out() {
     );
     let sample = limited(1024, leaking(40)).threads(812, vec![polls]);
     says!("descriptors_all_gone", sample, ":7000");
+    // Its master holds the listener as well, and waits for signals.
+    let shared = |at: u32| {
+        let deaf = vec![Watch { fd: 9, events: 1 }];
+        let worker = thread(812, "epoll_wait", Some(4), WaitsOn::Events(deaf));
+        let master = thread(800, "rt_sigsuspend", None, WaitsOn::Nothing);
+        let mut sample = limited(at, waiting(2).threads(812, vec![worker]));
+        let mut owners = sample.0.owners.all().to_vec();
+        owners.push(crate::facts::Owner {
+            pid: 800,
+            ..owners[0]
+        });
+        sample.0.owners = crate::facts::Owners::new(owners);
+        sample.0.processes.insert(800, process(800, "nginx"));
+        sample.threads(800, vec![master])
+    };
+    let one = about(shared(1024), ":7000");
+    let causes: Vec<&str> = one.causes.iter().map(|cause| cause.id).collect();
+    assert_eq!(causes, ["descriptor-limit"], "{}", one.sentence);
+    assert!(
+        one.sentence.contains("So it does not accept on :7000."),
+        "{}",
+        one.sentence
+    );
+    assert_eq!(about(shared(20), ":7000").causes[0].id, "accept-stuck");
     // A thread that is blocked is a cause of its own.
     let both = limited(1024, ghost(waiting(2))).threads(812, vec![reads(812, 6)]);
     says!("descriptors_gone_and_blocked", both, ":7000");
@@ -254,6 +278,13 @@ fn a_reader_that_does_not_read_and_what_it_does() {
         sample().threads(900, vec![sleeps]),
         "pid:812"
     );
+    // The program sits in a close that lingers: no descriptor is left.
+    let mut orphan = Sample::new().owned(reader.clone(), 900, "python3", 5);
+    let closed = with(full.clone(), |socket| socket.state = TcpState::FinWait1);
+    orphan.0.sockets.push(closed);
+    let told = about(orphan, "10.0.3.1:7000").sentence;
+    let says = "10.0.3.1:7000 does not read from a program that has closed the connection: ";
+    assert!(told.contains(says), "{told}");
     let mut fresh = sample();
     set_quiet(&mut fresh.0.sockets[0], 500);
     assert_well(fresh, "pid:812");
