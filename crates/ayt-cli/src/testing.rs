@@ -328,7 +328,6 @@ pub(crate) fn whys() -> Vec<ayt_guard::why::Answer> {
             facts,
             subject,
             asked: dead.then_some(1),
-            refused: 0,
             interrupted: false,
             undone: 0,
             refused: 0,
