@@ -24,8 +24,8 @@ is no end of the path.
 
 On a terminal the table is shown while it grows; Ctrl-C ends it with what is known.
 
-Exit status: 0 the peer answers, 1 the path ends before it, or the peer does not \
-know the connection, 2 usage, 3 it could not be asked.
+Exit status: 0 the peer answers, 1 the path ends before it, the peer does not \
+know the connection, or this host drops its answers, 2 usage, 3 it could not be asked.
 
 Needs CAP_NET_RAW.";
 
