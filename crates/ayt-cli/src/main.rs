@@ -26,7 +26,7 @@ use output::Output;
 fn main() -> std::process::ExitCode {
     // The programs of the lab are this one: they come here first.
     ayt_lab::subjects::main_if_subject();
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(args::words(std::env::args_os().collect()));
     let mut out = Output::new(cli.global.color, cli.global.width);
     let exit = run(&cli.command, &mut out).unwrap_or_else(|failure| {
         out.error(&failure.to_string());

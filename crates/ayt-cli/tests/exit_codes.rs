@@ -33,6 +33,23 @@ fn a_clean_namespace_is_healthy() {
 }
 
 #[test]
+fn the_own_namespace_may_be_called_by_its_name() {
+    if !Need::root() {
+        return;
+    }
+    let ns = Ns::named(&format!("ayt-inside-{}", std::process::id())).expect("a name");
+    let name = ns.name().expect("it has one");
+    let home = Home::new();
+    for command in ["list", "doctor", "probe"] {
+        let mut inside = home.command();
+        inside.args([command, "--netns", name]);
+        // As `ip netns exec NAME` runs it.
+        let ran = ns.run(|| run(&mut inside));
+        assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""), "{command}");
+    }
+}
+
+#[test]
 fn a_living_peer_is_0_and_a_ghost_is_1() {
     if !Need::root() {
         return;

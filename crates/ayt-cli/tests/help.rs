@@ -27,6 +27,14 @@ fn help(command: &str, flag: &str) -> String {
 }
 
 #[test]
+fn help_may_also_come_first() {
+    assert_eq!(help("help", "why"), help("why", "--help"));
+    assert_eq!(help("help lab", "claims"), help("lab claims", "--help"));
+    assert_eq!(ayt(["help"]).stdout, help("", "--help"));
+    assert_eq!(ayt(["help", "no-such"]).exits(2).stdout, "");
+}
+
+#[test]
 fn short_help_is_terse() {
     for command in [""].into_iter().chain(COMMANDS) {
         let text = help(command, "-h");

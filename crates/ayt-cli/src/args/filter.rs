@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ayt_core::filter::{EndpointFilter, Filter};
 use ayt_core::tcp_state::TcpState;
+use ayt_guard::collect::as_seen;
 use clap::Args;
 
 use super::values;
@@ -45,7 +46,7 @@ impl FilterArgs {
             peer: self.peer.clone(),
             pids: self.pid.clone(),
             commands: self.command.clone(),
-            namespaces: self.netns.clone(),
+            namespaces: as_seen(&self.netns),
             idle_over: self.idle_over,
         }
     }

@@ -12,6 +12,7 @@ mod trace;
 mod values;
 mod why;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -181,6 +182,15 @@ pub(crate) struct Json {
     /// Print JSON in a stable shape (docs/json.md)
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+}
+
+/// The words of a command line; `help COMMAND` is another way to say `COMMAND --help`.
+pub(crate) fn words(mut all: Vec<OsString>) -> Vec<OsString> {
+    if all.get(1).is_some_and(|first| first == "help") {
+        all.remove(1);
+        all.push("--help".into());
+    }
+    all
 }
 
 #[cfg(test)]

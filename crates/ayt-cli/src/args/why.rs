@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ayt_core::doctor::Limits;
 use ayt_core::why::{Wanted, limits};
+use ayt_guard::collect::as_seen;
 use ayt_guard::why::Question;
 use clap::Args;
 
@@ -98,7 +99,7 @@ impl WhyArgs {
         let usual = limits();
         Question {
             wanted: self.wanted.clone(),
-            namespaces: self.netns.clone(),
+            namespaces: as_seen(&self.netns),
             limits: Limits {
                 idle_after: self.idle_after.unwrap_or(usual.idle_after),
                 ..usual

@@ -16,6 +16,7 @@ use ayt_sys::procfs::ProcScan;
 use ayt_sys::scan_proc;
 
 pub(crate) use exact::{why, without_owner};
+pub use names::as_seen;
 
 /// What to gather.
 #[derive(Debug, Clone, Default)]

@@ -1,11 +1,13 @@
 //! Names for namespaces that only processes lead to: the container, the pod, or
 //! a process in it. And, once all have names, which of them were asked for.
 
+use std::path::Path;
+
 use ayt_core::facts::{HostParts, NsId};
 use ayt_core::filter::Filter;
-use ayt_sys::read_process;
+use ayt_sys::{Netns, read_process};
 
-use super::tables::Places;
+use super::tables::{NAMED, OWN, Places};
 
 /// Replaces the `process:PID` placeholders.
 pub(super) fn complete(parts: &mut HostParts) {
@@ -26,6 +28,24 @@ pub(super) fn complete(parts: &mut HostParts) {
             },
         };
     }
+}
+
+/// Names of namespaces as a look tells them. That of the namespace ayt itself runs in is
+/// "host" there, whatever `ip netns` calls it.
+#[must_use]
+pub fn as_seen(wanted: &[String]) -> Vec<String> {
+    let own = Netns::own().ok();
+    let is_own = |name: &str| {
+        let bound = NAMED.iter().map(|folder| Path::new(folder).join(name));
+        let mut bound = bound.filter_map(|path| Netns::at(&path).ok());
+        own.as_ref()
+            .is_some_and(|own| bound.any(|ns| ns.inode() == own.inode()))
+    };
+    let seen = |name: &String| match !name.contains('/') && is_own(name) {
+        true => OWN.to_owned(),
+        false => name.clone(),
+    };
+    wanted.iter().map(seen).collect()
 }
 
 /// Whether namespaces were asked for, and each of them was found.

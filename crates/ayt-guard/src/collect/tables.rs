@@ -32,7 +32,10 @@ pub(crate) struct Place {
 pub(crate) type Places = Vec<Place>;
 
 /// Where named namespaces are bound: iproute2's and Docker's folders.
-const NAMED: [&str; 2] = ["/run/netns", "/run/docker/netns"];
+pub(super) const NAMED: [&str; 2] = ["/run/netns", "/run/docker/netns"];
+
+/// The namespace ayt runs in.
+pub(crate) const OWN: &str = "host";
 
 /// Whether a namespace is bound to this name, be it open or closed to us.
 pub(super) fn is_named(name: &str) -> bool {
@@ -54,13 +57,13 @@ pub(super) fn own(what: &Collect, parts: &mut HostParts) -> Result<Places, Colle
         }
     };
     let ns = Netns::own().map_err(refused)?;
-    if !what.filter.wants_namespace("host", ns.inode()) {
+    if !what.filter.wants_namespace(OWN, ns.inode()) {
         // It must still have a place: it is what the others are compared with.
         let diag = DiagSocket::open(&ns).map_err(refused)?;
-        return Ok(vec![register("host".to_owned(), ns, diag, parts)]);
+        return Ok(vec![register(OWN.to_owned(), ns, diag, parts)]);
     }
     let diag = DiagSocket::open(&ns).map_err(refused)?;
-    let mut place = register("host".to_owned(), ns, diag, parts);
+    let mut place = register(OWN.to_owned(), ns, diag, parts);
     list(&mut place, what, parts).map_err(refused)?;
     Ok(vec![place])
 }

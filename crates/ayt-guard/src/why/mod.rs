@@ -17,7 +17,7 @@ use ayt_core::why::{
 };
 use ayt_sys::{monotonic_now, read_process};
 
-use crate::collect::{Collect, CollectError, Exact, collect, doctor::now};
+use crate::collect::{Collect, CollectError, Exact, collect, doctor::now, tables};
 use crate::probe::{Probe, Progress, Report, probe};
 
 /// What to explain, and how.
@@ -193,7 +193,7 @@ fn find_in(
 fn here(facts: &HostFacts, named: &[String]) -> Vec<NsId> {
     let namespaces = facts.namespaces.iter();
     if named.is_empty() {
-        let own = namespaces.filter(|ns| ns.name == "host");
+        let own = namespaces.filter(|ns| ns.name == tables::OWN);
         return own.map(|ns| ns.id).collect();
     }
     let filter = Filter {
