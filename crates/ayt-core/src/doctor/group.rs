@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::{Finding, Rule, Severity, Value};
+use super::{Finding, Rule, Severity, Value, commands};
 use crate::duration::Ms;
 use crate::facts::{HostFacts, NsId, Socket};
 
@@ -203,7 +203,10 @@ impl<K> Group<'_, K> {
     /// [`trace`] of one of these connections.
     pub(crate) fn trace(&self) -> String {
         let first = self.sockets.first();
-        first.map_or_else(|| "`ayt trace FILTERS`".to_owned(), |one| trace(one))
+        first.map_or_else(
+            || "`ayt trace FILTERS`".to_owned(),
+            |one| commands::trace(one),
+        )
     }
 
     /// A finding about all of them, with their count; `note` sets each apart.
@@ -322,13 +325,6 @@ pub(crate) fn ms(limit: Duration) -> u64 {
 /// Milliseconds since anything came from the peer.
 pub(crate) fn heard_ms(socket: &Socket) -> Option<u64> {
     socket.tcp.as_ref().map(|tcp| u64::from(tcp.heard_ms()))
-}
-
-/// `ayt trace` of this connection and of no other: by both its ends, for filters may
-/// select several.
-pub(crate) fn trace(socket: &Socket) -> String {
-    let (local, remote) = (canonical(socket.local), canonical(socket.remote));
-    format!("`ayt trace {local} {remote}`")
 }
 
 #[cfg(test)]

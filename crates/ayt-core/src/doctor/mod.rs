@@ -5,6 +5,7 @@
 //! name in [`rules`]. Rules only read: no clock, no I/O.
 
 mod by_process;
+pub(crate) mod commands;
 mod finding;
 pub(crate) mod group;
 pub(crate) mod guard;

@@ -5,7 +5,7 @@ use super::graph::text;
 use super::told::{Cause, from_doctor};
 use super::waits::{Wait, follow, threads, wait};
 use super::{Case, Rule, words};
-use crate::doctor::{Finding, Value};
+use crate::doctor::{Finding, Value, commands};
 use crate::duration::Ms;
 use crate::facts::{Call, ThreadDetail};
 
@@ -48,7 +48,7 @@ fn check(case: &Case<'_>) -> Vec<Cause> {
                 let process = case.facts.processes.get(&pid);
                 let limit = process.and_then(|process| process.descriptor_limit.known());
                 let room = limit.map_or_else(String::new, |limit| {
-                    format!("; {}", words::room(pid, *limit))
+                    format!("; {}", commands::room(pid, *limit))
                 });
                 cause.remedy(format!(
                     "until then a restart frees them{room}. (`ayt reap` ends the kernel's half, \

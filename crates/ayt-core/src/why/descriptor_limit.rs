@@ -5,7 +5,7 @@ use super::graph::{Kind, Relation};
 use super::told::Cause;
 use super::waits::{Wait, best};
 use super::{Case, Rule, words};
-use crate::doctor::{Evidence, Severity, Value};
+use crate::doctor::{Evidence, Severity, Value, commands};
 use crate::fact::Fact;
 use crate::facts::{Process, Socket};
 use crate::tcp_state::TcpState;
@@ -83,7 +83,7 @@ fn cause(case: &Case<'_>, process: &Process, (open, limit): (u64, u64)) -> Cause
     if none_left {
         behind(case, &mut cause, pid);
     }
-    cause.remedy(words::room(pid, limit));
+    cause.remedy(commands::room(pid, limit));
     cause.remedy(match leaked {
         0 => format!(
             "then find what it does not close: `ls -l /proc/{pid}/fd`, `ayt doctor --only \

@@ -115,7 +115,9 @@ pub(super) fn from_doctor(
         let mut cause = Cause::new(rule, finding.severity.max(Severity::Warning));
         cause.says(sentence(&finding.summary));
         cause.links[0].evidence.clone_from(&finding.evidence);
-        cause.remedy(finding.remedy.clone());
+        // Whoever asks `ayt why` need not be sent there.
+        let remedy = finding.remedy.split("; \x60ayt why ").next();
+        cause.remedy(remedy.unwrap_or_default());
         for connection in &finding.connections {
             cause.explains.push(connection.cookie);
             // A graph of thousands helps nobody.

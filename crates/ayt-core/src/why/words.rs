@@ -72,16 +72,6 @@ pub(super) fn span(ms: u64) -> String {
     format!("for {}", Ms(ms))
 }
 
-/// The command that gives a process twice as many descriptors. A service manager sets
-/// the hard limit to the same, and then the soft one cannot be raised alone.
-pub(super) fn room(pid: u32, limit: u64) -> String {
-    let room = limit.saturating_mul(2);
-    format!(
-        "`prlimit --pid {pid} --nofile={room}:` (`--nofile={room}:{room}` where its hard limit is \
-         lower) gives it room at once"
-    )
-}
-
 /// "recv+0x19 (libc.so.6) < serve+0x40 (server)", the innermost first.
 pub(super) fn frames(frames: &[Frame]) -> String {
     const MOST: usize = 6;

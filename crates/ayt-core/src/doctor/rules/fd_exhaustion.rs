@@ -5,7 +5,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
+use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value, commands};
 use crate::fact::{Fact, Partial};
 use crate::facts::{HostFacts, Owner, Process, Socket};
 use crate::tcp_state::TcpState;
@@ -158,9 +158,8 @@ fn finding(facts: &HostFacts, pid: u32, open: u64, limit: u64, account: &Account
     }
     finding.owners.clone_from(&account.leaked);
     let room = format!(
-        "`prlimit --pid {pid} --nofile={}:` gives it room at once (LimitNOFILE= of its unit for \
-         good)",
-        limit.saturating_mul(2)
+        "{} (LimitNOFILE= of its unit for good)",
+        commands::room(pid, limit)
     );
     let cure = match (close_wait, account.dead_held) {
         (0, 0) => format!(

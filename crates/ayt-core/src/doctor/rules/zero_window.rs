@@ -155,12 +155,15 @@ fn finding(
         finding = finding.socket_with_note(facts, one.socket, note(one));
     }
     let ask = format!("`ayt probe {filters}` tells whether the peer's kernel is there");
+    let stuck = pid.map_or_else(String::new, |pid| {
+        format!("; `ayt why pid:{pid}` tells what is stuck behind it")
+    });
     finding.remedy(match timeout {
         Some(_) => format!(
             "set TCP_USER_TIMEOUT above the longest pause a reader may make: `ayt arm \
-             {filters} --keepalive 60/5/3 --user-timeout 10m`; {ask}"
+             {filters} --keepalive 60/5/3 --user-timeout 10m`; {ask}{stuck}"
         ),
-        None => format!("{ask}; if so, {}", RULE.remedy),
+        None => format!("{ask}; if so, {}{stuck}", RULE.remedy),
     })
 }
 

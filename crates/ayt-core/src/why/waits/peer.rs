@@ -2,7 +2,7 @@
 
 use super::super::{Case, words};
 use crate::cause::Cause;
-use crate::doctor::group::trace;
+use crate::doctor::commands::trace;
 use crate::duration::Ms;
 use crate::facts::{Socket, TimerKind};
 use crate::tcp_state::TcpState;

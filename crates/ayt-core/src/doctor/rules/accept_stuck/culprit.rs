@@ -2,7 +2,7 @@
 //! best, its call, the peer behind it.
 
 use super::threads::{self, Descriptors, Doing};
-use crate::doctor::{Evidence, Limits, Value};
+use crate::doctor::{Evidence, Limits, Value, commands};
 use crate::duration::Ms;
 use crate::fact::{Fact, Partial, Why};
 use crate::facts::{Call, HostFacts, Owner, Process, Socket, Thread};
@@ -255,9 +255,9 @@ impl<'a> Culprit<'a> {
         self.clause = format!("pid {pid} has no descriptor left (limit {limit})");
         self.note_evidence("descriptor_limit", Value::Count(limit));
         self.remedy = Some(format!(
-            "`prlimit --pid {pid} --nofile={}:` gives it room at once; then find what it does not \
-             close: `ayt doctor --only close-wait-leak --only dead-held`",
-            limit.saturating_mul(2)
+            "{}; then find what it does not close: `ayt doctor --only close-wait-leak --only \
+             dead-held`",
+            commands::room(pid, limit)
         ));
     }
 
