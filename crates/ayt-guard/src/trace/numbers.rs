@@ -9,13 +9,14 @@ use ayt_core::probe::engine::repair_ready_in;
 use ayt_core::probe::segment::Segment;
 use ayt_core::probe::{Exchange, Knock};
 use ayt_core::trace::{Ask, Peer};
-use ayt_sys::wire::capture::Captured;
+use ayt_sys::wire::capture::{Captured, IcmpKind};
 use ayt_sys::wire::diag;
 use ayt_sys::wire::packet::FourTuple;
 use ayt_sys::wire::request::SocketName;
 use ayt_sys::{NoSocket, RawSockets};
 
 use super::TraceError;
+use crate::clock::Clock;
 use crate::places::Place;
 
 /// How long a kernel that was knocked at may take to answer.
@@ -27,6 +28,10 @@ const AGAIN: Duration = Duration::from_millis(100);
 
 /// How often.
 const TRIES: u32 = 20;
+
+/// How long a neighbour is looked for before the kernel gives up: three asks, a second
+/// apart (`mcast_solicit`, `retrans_time`), and as much again for a busy host.
+const RESOLVE: Duration = Duration::from_secs(4);
 
 /// Headers of a TCP/IP packet without options of ours: IPv4 and IPv6.
 const HEADERS: [u32; 2] = [40, 60];
@@ -125,19 +130,23 @@ pub(super) fn learn(
     connection: &FourTuple,
     stop: &AtomicBool,
 ) -> Result<Base, TraceError> {
-    let mut dropped = false;
+    let (mut dropped, mut no_neighbour) = (false, false);
     if let Row::There { mute, .. } = look(place, socket)?
         && !mute.is_zero()
     {
         std::thread::sleep(mute);
     }
-    for nth in 0..TRIES {
+    let clock = Clock::start();
+    let mut nth = 0;
+    // What the kernel would show waits for the hardware address of the next hop.
+    while nth < TRIES || (!dropped && clock.now() < RESOLVE) {
         if nth > 0 {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
             sockets.wait(AGAIN);
         }
+        nth += 1;
         let Row::There { whole, .. } = look(place, socket)? else {
             return Err(TraceError::Gone);
         };
@@ -150,14 +159,21 @@ pub(super) fn learn(
         for how in knocks {
             let knock = exchange.knock(*how);
             dropped |= sockets.knock(connection, socket.interface, &knock).is_err();
-            take_own(sockets, exchange, connection);
+            no_neighbour |= take_own(sockets, exchange, connection);
             if exchange.has_learnt() {
                 break;
             }
         }
         if !exchange.has_learnt() {
             sockets.wait(LEARN);
-            take_own(sockets, exchange, connection);
+            no_neighbour |= take_own(sockets, exchange, connection);
+        }
+        if no_neighbour && !exchange.has_learnt() {
+            return Err(TraceError::NoWay(format!(
+                "nobody answers ARP or neighbour discovery for its next hop; `ip route get {}` \
+                 names that hop, `ip neigh` its state",
+                connection.remote.ip()
+            )));
         }
         if !exchange.has_learnt() {
             continue;
@@ -193,15 +209,25 @@ pub(super) fn learn(
     }))
 }
 
-/// Takes what was seen; before the first ask only this side's segments matter.
-fn take_own(sockets: &mut RawSockets, exchange: &mut Exchange, connection: &FourTuple) {
-    sockets.drain(|sight| {
-        if let Captured::Segment {
+/// Takes what was seen; before the first ask only this side's segments matter. Whether
+/// this host itself says that one of them cannot be delivered: the next hop does not
+/// answer (RFC 1122 2.3.2.1, RFC 4861 7.2.2), and none of them was ever on the wire.
+fn take_own(sockets: &mut RawSockets, exchange: &mut Exchange, connection: &FourTuple) -> bool {
+    let mut no_neighbour = false;
+    sockets.drain(|sight| match sight.packet {
+        Captured::Segment {
             from, to, segment, ..
-        } = sight.packet
-            && (from, to) == (connection.local, connection.remote)
-        {
+        } if (from, to) == (connection.local, connection.remote) => {
             exchange.on_sent(sight.at, &segment);
         }
+        Captured::Error(error)
+            if error.connection == *connection && error.from == connection.local.ip() =>
+        {
+            // Host, and over IPv6 address, unreachable.
+            let code = if connection.local.is_ipv4() { 1 } else { 3 };
+            no_neighbour |= error.kind == IcmpKind::Unreachable { code };
+        }
+        _ => {}
     });
+    no_neighbour
 }

@@ -158,6 +158,38 @@ fn it_can_be_stopped() {
     pair.carries_data();
 }
 
+/// A device on the same network whose cable was pulled: nothing of what is asked gets
+/// on the wire.
+#[test]
+fn a_next_hop_that_nobody_answers_for_is_told() {
+    if !needed() {
+        return;
+    }
+    for six in [false, true] {
+        let chain = Chain::new();
+        let mut pair = chain.connected(six);
+        let next = chain.router(1);
+        rules(next, NO_NEIGHBOUR);
+        let forget = format!(
+            "neigh delete {} dev {}",
+            chain.address(1, six),
+            chain.links[0].device()
+        );
+        chain.near.ns.ip(&forget).expect("no neighbour");
+        let error = chain.try_trace(&pair, &quick(1)).expect_err("no way");
+        assert!(matches!(error, TraceError::NoWay(_)), "{error:?}");
+        assert!(error.to_string().contains("neighbour"), "{error}");
+        rules(next, "flush ruleset");
+        pair.carries_data();
+    }
+}
+
+/// A router that answers neither ARP nor neighbour solicitations.
+const NO_NEIGHBOUR: &str = "
+table arp mute { chain in { type filter hook input priority 0; arp operation request drop; }; }
+table ip6 mute { chain in { type filter hook input priority 0;
+    icmpv6 type nd-neighbor-solicit drop; }; }";
+
 #[test]
 fn a_connection_whose_numbers_cannot_be_learnt_is_not_asked_by_guesses() {
     if !needed() {
