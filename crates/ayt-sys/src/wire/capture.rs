@@ -162,7 +162,8 @@ fn error(ip: &Header, icmp: &[u8]) -> Option<IcmpError> {
         _ => return None,
     };
     let quoted = icmp.get(8..)?;
-    let inner = Header::read(quoted)?;
+    // An error quotes packets of its own family.
+    let inner = Header::read(quoted).filter(|inner| inner.from.is_ipv4() == ip.from.is_ipv4())?;
     if inner.protocol != TCP || !inner.first_fragment {
         return None;
     }

@@ -39,20 +39,21 @@ pub fn icmp4(packet: &[u8]) -> Option<Unreachable> {
     let icmp = packet.get(ipv4_header(packet)?..)?;
     // Type 3, destination unreachable; code 4 is path MTU discovery.
     let (&kind, &code) = (icmp.first()?, icmp.get(1)?);
-    (kind == 3 && code != 4).then(|| unreachable(icmp, code))?
+    (kind == 3 && code != 4).then(|| unreachable(icmp, code, IpAddr::is_ipv4))?
 }
 
 /// Reads an ICMPv6 message as a raw socket delivers it (without IPv6 header).
 #[must_use]
 pub fn icmp6(message: &[u8]) -> Option<Unreachable> {
     let (&kind, &code) = (message.first()?, message.get(1)?);
-    (kind == 1).then(|| unreachable(message, code))?
+    (kind == 1).then(|| unreachable(message, code, IpAddr::is_ipv6))?
 }
 
-/// What is quoted behind the first eight bytes of an ICMP error.
-fn unreachable(message: &[u8], code: u8) -> Option<Unreachable> {
+/// What is quoted behind the first eight bytes of an ICMP error, which quotes packets
+/// of its own family.
+fn unreachable(message: &[u8], code: u8, family: fn(&IpAddr) -> bool) -> Option<Unreachable> {
     let quoted = message.get(8..)?;
-    let ip = Header::read(quoted)?;
+    let ip = Header::read(quoted).filter(|ip| family(&ip.from))?;
     if ip.protocol != TCP || !ip.first_fragment {
         return None;
     }
@@ -120,6 +121,30 @@ mod tests {
         bytes.push(flags);
         bytes.extend([0; 6]);
         bytes
+    }
+
+    /// Found by fuzzing.
+    #[test]
+    fn an_error_that_quotes_the_other_family_is_none() {
+        let quoted = ipv4(
+            TCP,
+            [10, 0, 0, 1],
+            [10, 0, 0, 2],
+            &segment(7000, 58558, 0x10)[..8],
+        );
+        let mut icmp6_message = vec![1, 3, 0, 0, 0, 0, 0, 0];
+        icmp6_message.extend(&quoted);
+        assert_eq!(icmp6(&icmp6_message), None);
+        let mut six = vec![0x60, 0, 0, 0, 0, 8, TCP, 64];
+        six.extend([0xfd; 32]);
+        six.extend(&segment(7000, 58558, 0x10)[..8]);
+        let mut icmp = vec![3, 1, 0, 0, 0, 0, 0, 0];
+        icmp.extend(&six);
+        assert_eq!(icmp4(&ipv4(1, [10, 0, 0, 9], [10, 0, 0, 1], &icmp)), None);
+        // Each is read where it belongs.
+        icmp6_message.truncate(8);
+        icmp6_message.extend(&six);
+        assert!(icmp6(&icmp6_message).is_some());
     }
 
     #[test]

@@ -101,6 +101,16 @@ fn an_icmpv6_error_tells_the_same() {
 }
 
 #[test]
+fn an_error_that_quotes_the_other_family_is_none() {
+    let four = packet("10.0.0.1:7000", "10.0.0.2:58558", 7);
+    let six = packet("[fd00::1]:7000", "[fd00::2]:58558", 7);
+    assert!(read(&icmp4(3, 1, 0, &four)).is_some());
+    assert_eq!(read(&icmp4(3, 1, 0, &six)), None);
+    assert!(read(&icmp6(1, 3, 0, &six)).is_some());
+    assert_eq!(read(&icmp6(1, 3, 0, &four)), None);
+}
+
+#[test]
 fn extension_headers_are_looked_past_and_later_fragments_are_not_read() {
     let plain = packet(FROM6, TO6, 5);
     let with = |kind: u8, header: &[u8]| {
