@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use ayt_testbed::Ns;
+use ayt_testbed::{Ns, copy_program};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -152,7 +152,8 @@ impl Nobody {
         let folder = tempfile::tempdir().expect("a folder");
         let open = fs::Permissions::from_mode(0o755);
         fs::set_permissions(folder.path(), open).expect("opening a folder");
-        fs::copy(env!("CARGO_BIN_EXE_ayt"), folder.path().join("ayt")).expect("a copy");
+        let built = Path::new(env!("CARGO_BIN_EXE_ayt"));
+        copy_program(built, &folder.path().join("ayt")).expect("a copy");
         let home = folder.path().join("home");
         fs::create_dir(&home).expect("a folder");
         fs::set_permissions(&home, fs::Permissions::from_mode(0o700)).expect("closing a folder");

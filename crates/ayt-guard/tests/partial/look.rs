@@ -14,7 +14,7 @@ use ayt_core::fact::{Fact, Partial};
 use ayt_core::facts::HostFacts;
 use ayt_core::filter::Filter;
 use ayt_guard::collect::{Collect, Exact, collect};
-use ayt_testbed::Ns;
+use ayt_testbed::{Ns, copy_program};
 use tempfile::TempDir;
 
 const NAMESPACE: &str = "AYT_TEST_NAMESPACE";
@@ -60,7 +60,7 @@ impl Elsewhere {
         let folder = tempfile::tempdir()?;
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755))?;
         let copy = folder.path().join("look");
-        fs::copy(env::current_exe()?, &copy)?;
+        copy_program(&env::current_exe()?, &copy)?;
         fs::set_permissions(&copy, Permissions::from_mode(0o755))?;
         Ok(Self {
             ns: ns.clone(),
