@@ -48,7 +48,7 @@ impl Expects {
         did("O_NONBLOCK", copy.set_nonblocking(true))?;
         let (tell, ended) = channel();
         thread::spawn(move || {
-            ayt_sys::lab::exact_timers();
+            ayt_sys::lab::be_prompt();
             runtime.block_on(async {
                 let Ok(stream) = tokio::net::TcpStream::from_std(copy) else {
                     return;

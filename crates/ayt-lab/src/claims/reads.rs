@@ -44,7 +44,7 @@ impl Reads {
         let (sender, results) = channel();
         let reader = Arc::clone(&stream);
         thread::spawn(move || {
-            ayt_sys::lab::exact_timers();
+            ayt_sys::lab::be_prompt();
             let mut buffer = vec![0; 64 << 10];
             loop {
                 let result = (&*reader).read(&mut buffer);

@@ -150,7 +150,7 @@ fn poll(servers: &[TcpStream], began: Duration) -> thread::JoinHandle<Vec<Found>
     for (number, stream) in servers.iter().enumerate() {
         let (last, stream) = (Arc::clone(&last), stream.try_clone());
         thread::spawn(move || {
-            ayt_sys::lab::exact_timers();
+            ayt_sys::lab::be_prompt();
             let Ok(mut stream) = stream else { return };
             while let Ok(1..) = stream.read(&mut [0; 64]) {
                 lock(&last)[number] = clock::now();
@@ -158,7 +158,7 @@ fn poll(servers: &[TcpStream], began: Duration) -> thread::JoinHandle<Vec<Found>
         });
     }
     thread::spawn(move || {
-        ayt_sys::lab::exact_timers();
+        ayt_sys::lab::be_prompt();
         let mut alive = vec![true; lock(&last).len()];
         let mut found = Vec::new();
         let mut next = began;

@@ -63,7 +63,7 @@ impl Lateness {
     }
 
     /// The greatest lateness in a stretch of time, of threads that go first
-    /// ([`ayt_sys::lab::exact_timers`]).
+    /// ([`ayt_sys::lab::be_prompt`]).
     #[must_use]
     pub fn worst(&self, from: Duration, until: Duration) -> Duration {
         worst(&self.first, from, until)
@@ -98,7 +98,7 @@ fn naps(first: bool) -> Seen {
     let watched = Arc::downgrade(&seen);
     let nap = move || {
         if first {
-            ayt_sys::lab::exact_timers();
+            ayt_sys::lab::be_prompt();
         }
         loop {
             let due = clock::now() + NAP;

@@ -114,7 +114,7 @@ pub(super) fn run(spec: Spec) -> i32 {
         },
     };
     // Before any thread is started: those that read are to be as prompt.
-    ayt_sys::lab::exact_timers();
+    ayt_sys::lab::be_prompt();
     if let Some(terms) = setting.and_then(super::session::Terms::of) {
         return super::session::run(&spec, terms, clock);
     }

@@ -32,7 +32,7 @@ pub(super) fn start(shared: &Arc<Shared>) -> io::Result<JoinHandle<()>> {
     thread::Builder::new()
         .name("wire".to_owned())
         .spawn(move || {
-            lab::exact_timers();
+            lab::be_prompt();
             let mut pump = Pump {
                 shared: &shared,
                 chain: Chain::new(),

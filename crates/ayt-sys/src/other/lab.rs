@@ -108,7 +108,7 @@ pub fn offload_off(ns: &Netns, _device: &str) -> Result<(), SysError> {
 pub fn die_with_parent(_command: &mut Command) {}
 
 /// Nothing waits here.
-pub fn exact_timers() {}
+pub fn be_prompt() {}
 
 /// Needs Linux.
 ///

@@ -14,7 +14,7 @@ pub use child::{Exit, die_with_parent};
 pub use ethtool::offload_off;
 pub use host::{HostInit, become_host};
 pub use port::{Arrival, PacketPort};
-pub use prompt::exact_timers;
+pub use prompt::be_prompt;
 pub use route::RouteSocket;
 pub use userns::{Obstacles, enter_user_namespace, have_lab_rights, thread_count};
 pub use waiting::{Bell, Woken, limit_descriptors, monotonic, wait};

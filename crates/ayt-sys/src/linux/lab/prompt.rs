@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 /// (`PR_SET_TIMERSLACK`), and not behind whatever else this machine has to do
 /// (`SCHED_RR` with the lowest priority, which also the threads have that it starts).
 /// Without the right to, they stay as they are. For threads that mostly wait.
-pub fn exact_timers() {
+pub fn be_prompt() {
     let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
     // Refused without CAP_SYS_NICE and RLIMIT_RTPRIO; then somebody may be before it.
     let _ = go_first();
