@@ -156,11 +156,11 @@ pub(super) fn tell_group(
         .collect();
     cause
         .counted("connections", count)
-        .shown("descriptors", Value::Text(words::ranges(fds)))
-        .shown(
-            "heard_last_at_most_ms",
-            Value::Millis(heard.iter().copied().max().unwrap_or_default()),
-        );
+        .shown("descriptors", Value::Text(words::ranges(fds)));
+    // Of a socket without an account it is not known.
+    if let Some(longest) = heard.iter().copied().max() {
+        cause.shown("heard_last_at_most_ms", Value::Millis(longest));
+    }
     for socket in &group.sockets {
         cause.explains.push(socket.cookie);
     }
