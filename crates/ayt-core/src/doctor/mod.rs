@@ -18,7 +18,7 @@ pub use finding::{Connection, Evidence, Finding, Severity, Value};
 pub use limits::Limits;
 
 use crate::fact::Partial;
-use crate::facts::{HostFacts, NsId};
+use crate::facts::HostFacts;
 
 /// A diagnosis rule.
 #[derive(Debug)]
@@ -34,16 +34,6 @@ pub struct Rule {
     pub remedy: &'static str,
     /// Looks at the facts.
     pub check: fn(&HostFacts, &Limits) -> Outcome,
-}
-
-/// The command that explains a subject of a namespace: "`ayt why :80`".
-pub(crate) fn why_command(facts: &HostFacts, ns: NsId, subject: &str) -> String {
-    let netns = match facts.namespace(ns).filter(|ns| ns.name != "host") {
-        Some(ns) if group::is_one_word(&ns.name) => ns.name.clone(),
-        Some(ns) => ns.inode.to_string(),
-        None => return format!("`ayt why {subject}`"),
-    };
-    format!("`ayt why {subject} --netns {netns}`")
 }
 
 /// What a rule saw.

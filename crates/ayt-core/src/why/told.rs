@@ -2,7 +2,7 @@
 
 use super::graph::Graph;
 use super::{Case, Rule};
-use crate::doctor::{Evidence, Finding, Limits, Severity, Value, rules};
+use crate::doctor::{Evidence, Finding, Limits, Severity, Value, commands, rules};
 use crate::facts::Cookie;
 
 /// One link of a chain.
@@ -115,9 +115,7 @@ pub(super) fn from_doctor(
         let mut cause = Cause::new(rule, finding.severity.max(Severity::Warning));
         cause.says(sentence(&finding.summary));
         cause.links[0].evidence.clone_from(&finding.evidence);
-        // Whoever asks `ayt why` need not be sent there.
-        let remedy = finding.remedy.split("; \x60ayt why ").next();
-        cause.remedy(remedy.unwrap_or_default());
+        cause.remedy(commands::without_why(&finding.remedy));
         for connection in &finding.connections {
             cause.explains.push(connection.cookie);
             // A graph of thousands helps nobody.

@@ -18,7 +18,7 @@ use ayt_core::why::{
 use ayt_sys::{monotonic_now, read_process};
 
 use crate::collect::{Collect, CollectError, Exact, collect, doctor::now, tables};
-use crate::probe::{Probe, Progress, Report, probe};
+use crate::probe::{self, Probe, Progress, Report, probe};
 
 /// What to explain, and how.
 #[derive(Debug, Clone)]
@@ -110,8 +110,7 @@ pub fn why(
             let report = probe(&answer.facts, &targets, how, stop, on_progress);
             notes = left_behind(&report);
             answer.asked = Some(report.answers.iter().filter(|one| one.asks > 0).count());
-            let refused = |one: &&crate::probe::Answer| matches!(&one.verdict, Verdict::Unknown(why) if *why != Why::Vanished);
-            answer.refused = report.answers.iter().filter(refused).count();
+            answer.refused = report.answers.iter().filter_map(refused).count();
             answer.interrupted |= report.interrupted;
             answer.undone = report.undone;
             answer.facts = with_verdicts(answer.facts, report);
@@ -215,16 +214,18 @@ pub(super) fn add_process(parts: &mut HostParts, pid: u32) {
     }
 }
 
+/// Why a peer was not asked, where it was to be and is still there.
+fn refused(answer: &probe::Answer) -> Option<&Why> {
+    match &answer.verdict {
+        Verdict::Unknown(why) if *why != Why::Vanished => Some(why),
+        _ => None,
+    }
+}
+
 /// What the probe could not see. Where nobody could be asked only why: what more it
 /// would not have seen is of no use then.
 fn gaps(report: &Report) -> Vec<Partial> {
-    let answers = report.answers.iter();
-    let refused: Option<Vec<&Why>> = answers
-        .map(|one| match &one.verdict {
-            Verdict::Unknown(why) if *why != Why::Vanished => Some(why),
-            _ => None,
-        })
-        .collect();
+    let refused: Option<Vec<&Why>> = report.answers.iter().map(refused).collect();
     let Some(refused) = refused.filter(|refused| !refused.is_empty()) else {
         return report.partial.clone();
     };

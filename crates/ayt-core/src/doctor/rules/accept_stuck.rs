@@ -8,8 +8,7 @@ mod threads;
 use rustc_hash::FxHashSet;
 
 use crate::doctor::queue::{Queues, Stuck, still_waits};
-use crate::doctor::why_command;
-use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
+use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value, commands};
 use crate::duration::Ms;
 use crate::fact::Partial;
 use crate::facts::{HostFacts, SecondLook, Socket};
@@ -142,7 +141,7 @@ fn finding(
     }
     let remedy = culprit.remedy.as_ref().unwrap_or(&finding.remedy);
     let whole = listener.map_or_else(String::new, |one| {
-        let why = why_command(facts, one.ns, &format!(":{}", one.local.port()));
+        let why = commands::why(facts, one.ns, &format!(":{}", one.local.port()));
         format!("; {why} tells the whole chain")
     });
     let remedy = format!("{remedy}{whole}");

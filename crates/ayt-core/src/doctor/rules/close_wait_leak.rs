@@ -1,7 +1,7 @@
 //! `close-wait-leak`: the peer closed; the own program never does.
 
 use crate::doctor::overdue::{Overdue, overdue};
-use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
+use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value, commands};
 use crate::duration::Ms;
 use crate::facts::{HostFacts, Socket};
 use crate::tcp_state::TcpState;
@@ -59,8 +59,11 @@ fn finding(leaked: &Overdue<'_, '_>) -> Finding {
         return finding;
     };
     let pid = owner.pid;
-    let why = format!("`ayt why pid:{pid}` tells what its threads do instead");
-    finding.remedy(format!("{}; {why}", RULE.remedy))
+    finding.remedy(commands::and_why(
+        RULE.remedy,
+        pid,
+        "what its threads do instead",
+    ))
 }
 
 #[cfg(test)]

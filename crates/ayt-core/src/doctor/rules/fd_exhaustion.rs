@@ -169,9 +169,7 @@ fn finding(facts: &HostFacts, pid: u32, open: u64, limit: u64, account: &Account
         (0, _) => format!("it leaks: `ayt doctor --only dead-held`; restart it, or {room}"),
         _ => format!("it leaks: `ayt doctor --only close-wait-leak`; restart it, or {room}"),
     };
-    finding.remedy(format!(
-        "{cure}; `ayt why pid:{pid}` tells who waits for one"
-    ))
+    finding.remedy(commands::and_why(&cure, pid, "who waits for one"))
 }
 
 fn unknown(hidden: &[&Process]) -> Option<Partial> {

@@ -5,8 +5,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::doctor::why_command;
-use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
+use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value, commands};
 use crate::duration::Ms;
 use crate::fact::{Fact, Partial};
 use crate::facts::{Counters, HostFacts, Namespace, NsId, SecondLook, Socket};
@@ -179,7 +178,7 @@ fn queue_full(
         None => finding,
     };
     let port = format!(":{}", listener.local.port());
-    let why = why_command(facts, listener.ns, &port);
+    let why = commands::why(facts, listener.ns, &port);
     counted(finding, namespace, grown)
         .socket(facts, listener)
         .remedy(remedy(u64::from(backlog), somaxconn, &why))

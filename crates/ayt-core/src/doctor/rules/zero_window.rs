@@ -4,7 +4,7 @@
 mod tests;
 
 use crate::doctor::by_process::{self, Service, by_process};
-use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value};
+use crate::doctor::{Finding, Limits, Outcome, Rule, Severity, Value, commands};
 use crate::duration::Ms;
 use crate::facts::{HostFacts, Socket, TimerKind};
 use crate::tcp_state::TcpState;
@@ -155,15 +155,16 @@ fn finding(
         finding = finding.socket_with_note(facts, one.socket, note(one));
     }
     let ask = format!("`ayt probe {filters}` tells whether the peer's kernel is there");
-    let stuck = pid.map_or_else(String::new, |pid| {
-        format!("; `ayt why pid:{pid}` tells what is stuck behind it")
-    });
-    finding.remedy(match timeout {
+    let remedy = match timeout {
         Some(_) => format!(
             "set TCP_USER_TIMEOUT above the longest pause a reader may make: `ayt arm \
-             {filters} --keepalive 60/5/3 --user-timeout 10m`; {ask}{stuck}"
+             {filters} --keepalive 60/5/3 --user-timeout 10m`; {ask}"
         ),
-        None => format!("{ask}; if so, {}{stuck}", RULE.remedy),
+        None => format!("{ask}; if so, {}", RULE.remedy),
+    };
+    finding.remedy(match pid {
+        Some(pid) => commands::and_why(&remedy, pid, "what is stuck behind it"),
+        None => remedy,
     })
 }
 
