@@ -154,13 +154,16 @@ fn on_loopback_the_ports_are_given_again_after_a_second() -> Done {
     let ns = Ns::new()?;
     ns.sysctl("net/ipv4/ip_local_port_range", "40000 40099")?;
     assert_eq!(ns.read_sysctl("net/ipv4/tcp_tw_reuse")?, "2");
+    // No late ACK's RST ends one early.
+    ns.sysctl("net/ipv4/tcp_rfc1337", "1")?;
     let server = Fixture::start(&ns, ["serve", "--bind", "127.0.0.1:9000"])?;
     let _closer = client(&ns, "time-wait", server.addr(), &["--number", "95"])?;
     let facts = look_until(&ns, "all are older than a second", |facts| {
         let sockets = facts.sockets.iter();
-        let old =
-            sockets.filter(|s| s.state == TcpState::TimeWait && s.age_at_least_ms() > Some(1_100));
-        old.count() == 95
+        let waiting = sockets.filter(|s| s.state == TcpState::TimeWait);
+        let ages: Vec<_> = waiting.map(|s| s.age_at_least_ms()).collect();
+        // A machine that takes a second to close them all gives some a port again.
+        ages.len() >= 90 && ages.iter().all(|age| *age > Some(1_100))
     });
     assert_silent(RULE, &facts, &limits());
     // And so it is.
